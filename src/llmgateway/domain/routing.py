@@ -1,0 +1,203 @@
+"""Who offers what, and how a request is sent there: provider, model, mapping, credential, deployment, plan, attempt."""
+
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from llmgateway.domain.usage import Price
+
+Protocol = Literal["openai-chat", "openai-responses", "anthropic", "google", "bedrock", "cohere", "azure", "simulator"]
+Capability = Literal[
+    "streaming",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "json_object",
+    "json_schema",
+    "vision",
+    "audio",
+    "documents",
+    "image_output",
+    "audio_output",
+    "reasoning",
+    "reasoning_max_tokens",
+    "web_search",
+    "n",
+    "stop",
+    "logprobs",
+    "logit_bias",
+    "prompt_cache",
+    "assistant_prefill",
+    "temperature",
+]
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds (decisions.md section 10): `first_byte` until the answer's head, `idle` between bytes."""
+
+    connect: float = 5
+    first_byte: float = 120
+    idle: float = 120
+    total: float = 600
+    total_stream: float = 1200
+
+
+class ParameterPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider's parameters differ from OpenAI's, as data.
+
+    `rename`: our name → theirs. `drop`: harmless parameters it lacks (left out and listed). `refuse`: parameters it
+    lacks whose loss would change the answer (the mapping is excluded). `clamp`: name → its maximum. `force`: name →
+    JSON text that is always sent.
+    """
+
+    rename: dict[str, str] = {}
+    drop: tuple[str, ...] = ()
+    refuse: tuple[str, ...] = ()
+    clamp: dict[str, float] = {}
+    force: dict[str, str] = {}
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider is this row. The same struct is in the shipped catalogue, the operator's file and the database.
+
+    `env`: variable names of its key, the provider's own SDK's first. `auth`: `bearer`, `none` or `header:<name>`.
+    `clean`: its stream deltas keep our invariants, so that the native lane may forward them. `unknown_fields`:
+    `pass` sends fields nobody knows on, `list` leaves them out and lists them. `any_model`: takes any model name
+    (custom providers without a models list). `aggregator`: resells other vendors' models.
+    """
+
+    id: str
+    name: str = ""
+    protocol: Protocol = "openai-chat"
+    base_url: str = ""
+    path: str = "/chat/completions"
+    env: tuple[str, ...] = ()
+    auth: str = "bearer"
+    clean: bool = False
+    unknown_fields: Literal["pass", "list"] = "list"
+    any_model: bool = False
+    custom: bool = False
+    aggregator: bool = False
+    allow_private_network: bool = False
+    priority: float = 1.0
+    regions: tuple[str, ...] = ()
+    parameters: ParameterPolicy = ParameterPolicy()
+    quirks: tuple[str, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    docs_url: str = ""
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider's offer of a model.
+
+    `upstream`: the provider's own name for it. Capabilities have three states: in `has` yes, in `lacks` no, in
+    neither unknown. `context` and `max_output` are tokens, 0 = unknown. `price` None = unknown.
+    """
+
+    provider: str
+    model: str
+    upstream: str
+    price: Price | None = None
+    context: int = 0
+    max_output: int = 0
+    has: frozenset[str] = frozenset()
+    lacks: frozenset[str] = frozenset()
+    regions: tuple[str, ...] = ()
+    priority: float = 1.0
+    deprecated: date | None = None
+    deactivated: date | None = None
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """What users ask for: a canonical id, its other names, and who offers it. `created`: seconds since 1970, 0 = unknown."""
+
+    id: str
+    name: str = ""
+    family: str = ""
+    created: int = 0
+    aliases: tuple[str, ...] = ()
+    mappings: tuple[Mapping, ...] = ()
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """One key of a provider. `fingerprint` (16 hex digits, keyed) is the only form of it that leaves the process."""
+
+    provider: str
+    secret: str
+    fingerprint: str
+    weight: int = 1
+
+    def __repr__(self) -> str:
+        return f"Credential({self.provider}, {self.fingerprint})"
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where connections go; the key of a connection pool. `allow_private`: private addresses may be dialled."""
+
+    scheme: Literal["http", "https"]
+    host: str
+    port: int
+    allow_private: bool = True
+
+
+class HttpRequest(msgspec.Struct, frozen=True):
+    """A request ready for the wire: `head` is the request line and headers up to, not including, content-length."""
+
+    origin: Origin
+    head: bytes
+    body: bytes
+    method: str = "POST"
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapping, one credential and one region: what an attempt is sent to. Everything here is precomputed per snapshot.
+
+    `head` is the serialised request line and headers (host, authorization, content-type …) without content-length.
+    `used_model`: `provider/model[:region]`, the `model` of the answer.
+    """
+
+    provider: Provider
+    mapping: Mapping
+    credential: Credential
+    region: str | None
+    origin: Origin
+    head: bytes
+    used_model: str
+
+
+class Excluded(msgspec.Struct, frozen=True):
+    """A mapping that was left out of a plan, with the reason code kept for the log."""
+
+    provider: str
+    model: str
+    reason: str
+    param: str | None = None
+
+
+class RoutePlan(msgspec.Struct, frozen=True):
+    """The ordered deployments of one request, and what was left out and why."""
+
+    candidates: tuple[Deployment, ...]
+    requested_provider: str | None = None
+    excluded: tuple[Excluded, ...] = ()
+
+
+class Attempt(msgspec.Struct, kw_only=True):
+    """One request to one deployment, as it happened; an entry of metadata.routing and a row of the log.
+
+    Times are nanoseconds of the monotonic clock. `status_code` 0 = no HTTP answer. `upstream_cost`: pico-dollars the
+    operator paid for an attempt nothing of which reached the client.
+    """
+
+    deployment: Deployment
+    log_id: str
+    started_ns: int
+    status_code: int = 0
+    error_type: str = "none"
+    error_code: str | None = None
+    error_message: str | None = None
+    succeeded: bool = False
+    first_byte_ns: int = 0
+    ended_ns: int = 0
+    upstream_cost: int = 0

@@ -1,0 +1,175 @@
+"""Tokens and money: usage in disjoint buckets, prices and costs in integer pico-dollars.
+
+One pico-dollar is 10⁻¹² USD, so a price of 1 USD per million tokens is 1,000,000 pico-dollars per token. Nothing here
+is a float; every bucket is rounded once, half to even.
+"""
+
+import msgspec
+
+PICO = 10**12
+BASIS_POINTS = 10_000
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens of one answer in disjoint buckets, normalised from whatever the provider reports.
+
+    `input_tokens` were read afresh; `cached_tokens` came from the provider's prompt cache; `cache_write_*_tokens`
+    were written to it. `output_tokens` includes `reasoning_tokens`. The audio and image counts are parts of
+    prompt or output, for display. `estimated`: the provider reported nothing and we counted ourselves.
+    `floored`: the provider's cached and written tokens exceeded its prompt tokens.
+    """
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    output_audio_tokens: int = 0
+    output_image_tokens: int = 0
+    web_searches: int = 0
+    estimated: bool = False
+    floored: bool = False
+
+    @property
+    def cache_write_tokens(self) -> int:
+        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Everything that was read: fresh, cached and cache-written."""
+        return self.input_tokens + self.cached_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+
+class PriceTier(msgspec.Struct, frozen=True):
+    """Prices (pico-dollars per token) of a whole request whose prompt_tokens exceed `above_tokens`."""
+
+    above_tokens: int
+    input: int
+    output: int
+    cached_input: int | None = None
+    cache_write_5m: int | None = None
+    cache_write_1h: int | None = None
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What a mapping charges: pico-dollars per token, per request, per search.
+
+    A bucket without its own price (None) is charged at the input price, image and audio output at the output price.
+    `tiers` ascend by `above_tokens`. `multiplier_bp` and the values of `service_tiers` (by the tier that *served*,
+    for example {"flex": 5000, "priority": 20000}) are basis points. `source` and `as_of` (YYYY-MM-DD) say where the
+    figures come from.
+    """
+
+    input: int
+    output: int
+    cached_input: int | None = None
+    cache_write_5m: int | None = None
+    cache_write_1h: int | None = None
+    output_image: int | None = None
+    output_audio: int | None = None
+    input_audio: int | None = None
+    request: int = 0
+    web_search: int = 0
+    tiers: tuple[PriceTier, ...] = ()
+    multiplier_bp: int = BASIS_POINTS
+    service_tiers: dict[str, int] = {}
+    source: str = ""
+    as_of: str = ""
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """Pico-dollars by bucket. `input` is fresh input only; `total` is the sum of the (already rounded) others."""
+
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    output: int = 0
+    request: int = 0
+    web_search: int = 0
+    image_output: int = 0
+
+    @property
+    def total(self) -> int:
+        return (
+            self.input
+            + self.cached_input
+            + self.cache_write
+            + self.output
+            + self.request
+            + self.web_search
+            + self.image_output
+        )
+
+    @property
+    def upstream_inference(self) -> int:
+        """Tokens alone: input, cached, written and output."""
+        return self.input + self.cached_input + self.cache_write + self.output
+
+
+def cost_of(usage: Usage, price: Price, *, service_tier: str | None = None) -> Cost:
+    """The cost of one answer. `service_tier` is the tier the provider says it served."""
+    row = price if not price.tiers else _tier(price, usage.prompt_tokens)
+    factor = price.multiplier_bp
+    if service_tier is not None and price.service_tiers:
+        factor = factor * price.service_tiers.get(service_tier, BASIS_POINTS)
+        scale = BASIS_POINTS * BASIS_POINTS
+    else:
+        scale = BASIS_POINTS
+    return _buckets(usage, price, row, factor, scale)
+
+
+def _tier(price: Price, prompt_tokens: int) -> Price | PriceTier:
+    chosen: Price | PriceTier = price
+    for tier in price.tiers:
+        if prompt_tokens > tier.above_tokens:
+            chosen = tier
+    return chosen
+
+
+def _buckets(usage: Usage, price: Price, row: Price | PriceTier, factor: int, scale: int) -> Cost:
+    cached = row.input if row.cached_input is None else row.cached_input
+    write_5m = row.input if row.cache_write_5m is None else row.cache_write_5m
+    write_1h = write_5m if row.cache_write_1h is None else row.cache_write_1h
+    image_tokens = usage.output_image_tokens if price.output_image is not None else 0
+    audio_out = usage.output_audio_tokens if price.output_audio is not None else 0
+    audio_in = min(usage.input_audio_tokens, usage.input_tokens) if price.input_audio is not None else 0
+    text_out = max(usage.output_tokens - image_tokens - audio_out, 0)
+    fresh = (usage.input_tokens - audio_in) * row.input + audio_in * (price.input_audio or 0)
+    written = usage.cache_write_5m_tokens * write_5m + usage.cache_write_1h_tokens * write_1h
+    output = text_out * row.output + audio_out * (price.output_audio or 0)
+    return Cost(
+        input=scaled(fresh, factor, scale),
+        cached_input=scaled(usage.cached_tokens * cached, factor, scale),
+        cache_write=scaled(written, factor, scale),
+        output=scaled(output, factor, scale),
+        request=scaled(price.request, factor, scale),
+        web_search=scaled(usage.web_searches * price.web_search, factor, scale),
+        image_output=scaled(image_tokens * (price.output_image or 0), factor, scale),
+    )
+
+
+def scaled(amount: int, factor: int, scale: int) -> int:
+    """amount × factor / scale, rounded half to even."""
+    if factor == scale or amount == 0:
+        return amount
+    quotient, remainder = divmod(amount * factor, scale)
+    twice = remainder * 2
+    return quotient + (twice > scale or (twice == scale and quotient & 1))
+
+
+def decimal_usd(picousd: int) -> str:
+    """Pico-dollars as a plain decimal number of dollars, at most 12 places, no exponent: 1500000 → "0.0000015"."""
+    if picousd == 0:
+        return "0"
+    sign, picousd = ("-", -picousd) if picousd < 0 else ("", picousd)
+    whole, rest = divmod(picousd, PICO)
+    if rest == 0:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{rest:012d}".rstrip("0")

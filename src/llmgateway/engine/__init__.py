@@ -1,0 +1,1 @@
+"""The request's life, from a body to a settled record; knows ports, not implementations."""

@@ -1,0 +1,1 @@
+"""The ports' implementations: everything that touches the network, the disk, the clock or the environment."""
