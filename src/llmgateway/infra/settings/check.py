@@ -1,0 +1,132 @@
+"""Judges settings whose types are right: values that contradict each other, and texts with a form of their own."""
+
+import re
+from ipaddress import ip_network
+from urllib.parse import urlsplit
+
+import msgspec
+
+from llmgateway.infra.settings.mistakes import Findings
+from llmgateway.infra.settings.model import KeySettings, ModelSettings, ProviderSettings, Settings
+from llmgateway.infra.settings.positions import Path
+
+_PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_PROJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_AUTH = re.compile(r"bearer|none|header:[A-Za-z0-9-]{1,64}")
+_KEY = re.compile(r"[!-~]{8,512}")
+_REGION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def check(settings: Settings, findings: Findings) -> None:
+    """Notes everything in `findings` that types alone cannot see."""
+    _server(settings, findings)
+    _data(settings, findings)
+    for name, provider in settings.providers.items():
+        _provider(name, provider, findings)
+    _keys(settings.keys, findings)
+
+
+def _server(settings: Settings, findings: Findings) -> None:
+    for index, network in enumerate(settings.server.trusted_proxies):
+        try:
+            ip_network(network)
+        except ValueError as error:
+            path: Path = ("server", "trusted_proxies", index)
+            findings.add(path, given=f'"{network}" given ({error})', expected="a network such as 10.0.0.0/8")
+
+
+def _data(settings: Settings, findings: Findings) -> None:
+    database = settings.data.database
+    if database != "sqlite":
+        scheme = database.partition(":")[0]
+        given = f"{scheme} is not supported by this version" if "://" in database else "something else given"
+        findings.add(("data", "database"), given=given, expected='"sqlite"')
+    if settings.data.redis:
+        given = "a shared store is not supported by this version"
+        findings.add(("data", "redis"), given=given, expected='"" (one process)')
+
+
+def _provider(name: str, provider: ProviderSettings, findings: Findings) -> None:
+    path: Path = ("providers", name)
+    if not _PROVIDER_NAME.fullmatch(name):
+        findings.add(path, given=f'"{name}" given', expected="a name of lower-case letters, digits, dots, dashes")
+    if provider.base_url is not None:
+        _base_url(provider.base_url, (*path, "base_url"), findings)
+    if provider.path is not None and not re.fullmatch(r"/[!-~]*", provider.path):
+        findings.add((*path, "path"), given=f'"{provider.path}" given', expected="a path that begins with /")
+    if provider.auth is not None and not _AUTH.fullmatch(provider.auth):
+        findings.add((*path, "auth"), given="something else given", expected="bearer, none or header:<name>")
+    _regions(provider.regions or (), (*path, "regions"), findings)
+    forced = provider.parameters.force if provider.parameters is not None else {}
+    for parameter, text in forced.items():
+        try:
+            msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            place: Path = (*path, "parameters", "force", parameter)
+            findings.add(place, given=f'"{text}" given', expected="a JSON value as text, such as 'true' or '\"high\"'")
+    seen: set[str] = set()
+    for index, model in enumerate(provider.models or ()):
+        _model(model, (*path, "models", index), findings)
+        if model.id in seen:
+            findings.add((*path, "models", index, "id"), given=f'"{model.id}" given twice', expected="each id once")
+        seen.add(model.id)
+
+
+def _base_url(text: str, path: Path, findings: Findings) -> None:
+    expected = "http(s)://host[:port][/path] without user, query or fragment"
+    try:
+        url = urlsplit(text)
+        good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        good = good and "@" not in url.netloc and not url.query and not url.fragment
+    except ValueError:
+        good = False
+    if not good or not re.fullmatch(r"[!-~]+", text):
+        shown = "something with an @ given (not shown)" if "@" in text else f'"{text[:80]}" given'
+        findings.add(path, given=shown, expected=expected)
+
+
+def _model(model: ModelSettings, path: Path, findings: Findings) -> None:
+    if not re.fullmatch(r"[!-~]+", model.id):
+        findings.add((*path, "id"), given=f'"{model.id}" given', expected="an id without blanks, in ASCII")
+    if (model.input_usd_per_mtok is None) != (model.output_usd_per_mtok is None):
+        missing = "input" if model.input_usd_per_mtok is None else "output"
+        expected = "input and output price together (0 = free, neither = unknown)"
+        findings.add((*path, f"{missing}_usd_per_mtok"), given="nothing given", expected=expected)
+    elif model.input_usd_per_mtok is None and _other_prices(model):
+        expected = "a price, because others are given"
+        findings.add((*path, "input_usd_per_mtok"), given="nothing given", expected=expected)
+    for name in sorted({*model.capabilities} & {*model.lacks}):
+        findings.add((*path, "lacks"), given=f"{name} given", expected="a capability that is not in capabilities too")
+    limits = [tier.above_tokens for tier in model.tiers]
+    if limits != sorted(set(limits)):
+        findings.add((*path, "tiers"), given=f"{limits} given", expected="tiers that ascend by above_tokens")
+    _regions(model.regions, (*path, "regions"), findings)
+
+
+def _other_prices(model: ModelSettings) -> bool:
+    names = [name for name in model.__struct_fields__ if "_usd" in name]
+    return bool(model.tiers) or any(getattr(model, name) is not None for name in names)
+
+
+def _regions(regions: tuple[str, ...], path: Path, findings: Findings) -> None:
+    for index, region in enumerate(regions):
+        if not _REGION.fullmatch(region):
+            findings.add((*path, index), given=f'"{region}" given', expected="a region name without blanks or colons")
+
+
+def _keys(keys: tuple[KeySettings, ...], findings: Findings) -> None:
+    names: set[str] = set()
+    secrets: set[str] = set()
+    for index, key in enumerate(keys):
+        path: Path = ("keys", index)
+        if key.name in names:
+            findings.add((*path, "name"), given=f'"{key.name}" given twice', expected="each name once")
+        if key.key.value in secrets:
+            findings.add((*path, "key"), given="the key of another entry given", expected="each key once")
+        elif not _KEY.fullmatch(key.key.value):
+            expected = "8 to 512 visible ASCII characters without blanks"
+            findings.add((*path, "key"), given="another text given (not shown)", expected=expected)
+        if not _PROJECT_NAME.fullmatch(key.project):
+            findings.add((*path, "project"), given=f'"{key.project}" given', expected="letters, digits, . _ or -")
+        names.add(key.name)
+        secrets.add(key.key.value)
