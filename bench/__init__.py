@@ -1,0 +1,1 @@
+"""The load rig: how much CPU, memory and time the gateway adds, with plain nginx in its place as the yardstick."""
