@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 REAL := $(VENV)/.installed-real
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve simulate test lint format bench soak catalog test-real requirements clean
+.PHONY: help install serve simulate test lint format bench soak catalog local-model test-real requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -30,7 +30,7 @@ lint: $(DEV) ## style, types and layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/basedpyright
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: $(DEV) ## rewrite the code in the house format
 	@$(BIN)/ruff check --fix .
@@ -45,7 +45,10 @@ soak: $(DEV) ## 200,000 requests with streams, aborts and errors; memory must st
 catalog: $(DEV) ## rebuild the model catalogue from its sources
 	@$(BIN)/python -m llmgateway.catalog.compile $(ARGS)
 
-test-real: $(DEV) $(REAL) ## chat with a real small model through the gateway (installs llama.cpp's server)
+local-model: $(RUNTIME) $(REAL) ## a small real model on http://127.0.0.1:8080 (installs llama.cpp's server)
+	@exec $(BIN)/python -m tests.support.real_model --port 8080 $(ARGS)
+
+test-real: $(DEV) $(REAL) ## chat with a real small model through the gateway
 	@$(BIN)/python -m pytest tests/real --override-ini addopts= --import-mode=importlib -ra $(ARGS)
 
 requirements: $(DEV) ## recompile the pinned requirement files from pyproject.toml
