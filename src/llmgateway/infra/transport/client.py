@@ -1,0 +1,88 @@
+"""The HTTP client behind the Transport port: a pool per origin, one clock for all deadlines, one retry when stale.
+
+What an answer means is left to the caller; how bytes become an answer, to the connection.
+"""
+
+import asyncio
+
+from llmgateway.domain.routing import HttpRequest, Origin, Timeouts
+from llmgateway.infra.transport.dialer import Dialer, peer_name
+from llmgateway.infra.transport.exchange import Exchange
+from llmgateway.infra.transport.failures import unreachable
+from llmgateway.infra.transport.limits import DEFAULT_LIMITS, TransportLimits
+from llmgateway.infra.transport.pool import OriginStats, Pool
+
+
+class HttpTransport:
+    """Belongs to the event loop of its first `send`."""
+
+    def __init__(
+        self,
+        *,
+        limits: TransportLimits = DEFAULT_LIMITS,
+        ca_file: str | None = None,
+        dialer: Dialer | None = None,
+    ) -> None:
+        self._limits = limits
+        self._dialer = dialer or Dialer(ca_file=ca_file, stagger_s=limits.stagger_s)
+        self._pools: dict[Origin, Pool] = {}
+        self._tick_handle: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def send(self, request: HttpRequest, *, timeouts: Timeouts, total_s: float) -> Exchange:
+        """Returns when the head of the answer is there. Raises UpstreamError."""
+        total_at = asyncio.get_running_loop().time() + total_s
+        pool = self._pools.get(request.origin) or self._pool(request.origin)
+        retried = False
+        while True:
+            if pool.idle and not retried:
+                connection = pool.idle.pop()
+                pool.reused += 1
+            else:
+                if self._tick_handle is None:
+                    self._tick()
+                connection = await pool.open(connect_s=timeouts.connect, total_at=total_at)
+            exchange = connection.begin(request, timeouts=timeouts, total_at=total_at)
+            if await exchange.answered():
+                return exchange
+            if retried:
+                raise exchange.error or unreachable(peer_name(request.origin), "closed the connection")
+            retried = True
+            pool.retried += 1
+
+    async def close(self) -> None:
+        """Closes every connection; answers still arriving end with an error."""
+        self._closed = True
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
+            self._tick_handle = None
+        for pool in self._pools.values():
+            pool.close()
+        await asyncio.sleep(0)  # lets the sockets close
+
+    def stats(self) -> dict[Origin, OriginStats]:
+        return {origin: pool.stats() for origin, pool in self._pools.items()}
+
+    def _pool(self, origin: Origin) -> Pool:
+        """A new pool; when there are too many, one that has no connection in use makes place."""
+        peer = peer_name(origin)
+        if self._closed:
+            raise unreachable(peer, "cannot be reached: the transport is closed")
+        if len(self._pools) >= self._limits.origins:
+            spare = next((known for known, pool in self._pools.items() if pool.spare), None)
+            if spare is None:
+                raise unreachable(peer, f"cannot be reached: {self._limits.origins} origins are in use already")
+            self._pools.pop(spare).close()
+        pool = self._pools[origin] = Pool(origin, dialer=self._dialer, limits=self._limits)
+        return pool
+
+    def _tick(self) -> None:
+        """Looks at every deadline, and again `tick_s` later as long as there is a connection."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for pool in self._pools.values():
+            for connection in tuple(pool.connections):
+                if connection.deadline <= now:
+                    connection.expire(now)
+        busy = not all(pool.unused for pool in self._pools.values())
+        self._tick_handle = loop.call_later(self._limits.tick_s, self._tick) if busy else None
