@@ -1,0 +1,5 @@
+"""The journal: an append-only file that holds every record until the database has it."""
+
+from llmgateway.infra.journal.writer import FileJournal, JournalStats
+
+__all__ = ["FileJournal", "JournalStats"]
