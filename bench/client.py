@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from typing import cast
 
 import httptools
 import msgspec
@@ -34,8 +35,7 @@ class Connection(asyncio.Protocol):
         self.first.clear()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclass of it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True

@@ -25,7 +25,8 @@ CHUNKS = 100
 
 PHRASE = (
     "the gateway sends every request to a provider and writes down what came back with its price in whole numbers "
-    "so that nobody has to guess later which model answered how long it took or why a second one was asked naïve café 你好"
+    "so that nobody has to guess later which model answered how long it took or why a second one was asked "
+    "naïve café 你好"
 )
 WORDS = PHRASE.split(" ")
 

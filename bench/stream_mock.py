@@ -7,6 +7,7 @@ The first path segment chooses the behaviour, for example `POST /paced/v1/chat/c
 import argparse
 import asyncio
 import time
+from typing import cast
 
 import uvloop
 
@@ -98,8 +99,7 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclass of it
 
     def data_received(self, data: bytes) -> None:
         self.data = self.data + data if self.data else data
