@@ -84,18 +84,21 @@ def first_key_path(data_dir: Path) -> Path:
 def read_private(path: Path) -> bytes | None:
     """The bytes of a secret file, None if there is none. A file that others can read is set to 0600 with a warning."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise SecretsError(f"{path}: {error.strerror}; it must be a file that this user can read") from None
-    with os.fdopen(file, "rb") as handle:
+    try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             raise SecretsError(f"{path}: not a regular file")
         if found.st_mode & 0o077:
             _make_private(path, file)
-        return handle.read()
+        with open(file, "rb", closefd=False) as handle:
+            return handle.read()
+    finally:
+        os.close(file)
 
 
 def _make_private(path: Path, file: int) -> None:

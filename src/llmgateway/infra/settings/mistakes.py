@@ -7,6 +7,8 @@ import msgspec
 
 from llmgateway.infra.settings.positions import Path, Sources, show
 
+_LAST = 1 << 62
+
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to put right. `given` never holds a secret; `suggestion` is a whole valid name, or None."""
@@ -26,7 +28,7 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsError(Exception):
-    """A configuration that cannot be used; `mistakes` are all that were found, in the order of the file."""
+    """A configuration that cannot be used; `mistakes` are all that were found, in the order of the file, those without a line last."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
@@ -34,13 +36,17 @@ class SettingsError(Exception):
 
 
 class Findings:
-    """Collects mistakes while a configuration is read."""
+    """Collects mistakes while a configuration is read: the first of each path, as others would only follow from it."""
 
     def __init__(self, sources: Sources, *, mistakes: Iterable[Mistake] = ()) -> None:
         self._sources = sources
         self._mistakes = list(mistakes)
+        self._seen: set[Path] = set()
 
     def add(self, path: Path, *, given: str, expected: str, suggestion: str | None = None) -> None:
+        if path in self._seen:
+            return
+        self._seen.add(path)
         file, line = self._sources.locate(path)
         self._mistakes.append(
             Mistake(file=file, line=line, path=show(path), given=given, expected=expected, suggestion=suggestion)
@@ -48,7 +54,7 @@ class Findings:
 
     def raise_if_any(self) -> None:
         if self._mistakes:
-            raise SettingsError(sorted(self._mistakes, key=lambda mistake: (mistake.file, mistake.line or 0)))
+            raise SettingsError(sorted(self._mistakes, key=lambda mistake: mistake.line or _LAST))
 
 
 def nearest(name: str, *, among: Iterable[str]) -> str | None:

@@ -1,0 +1,207 @@
+"""From configuration, environment and catalogue to providers, models and credentials."""
+
+from pathlib import Path
+
+import pytest
+
+from llmgateway.domain.routing import Credential, Provider, Timeouts
+from llmgateway.domain.usage import PriceTier
+from llmgateway.infra.operator import OperatorRows, operator_rows, static_keys
+from llmgateway.infra.secrets import digest
+from llmgateway.infra.settings import SettingsError, load
+
+CATALOG = {
+    row.id: row
+    for row in (
+        Provider(id="openai", base_url="https://api.openai.com/v1", env=("OPENAI_API_KEY",), clean=True),
+        Provider(id="google", base_url="https://g/v1", env=("GEMINI_API_KEY", "GOOGLE_API_KEY")),
+        Provider(id="ollama", base_url="http://127.0.0.1:11434/v1", auth="none", unknown_fields="pass"),
+        Provider(id="simulator", protocol="simulator", auth="none"),
+    )
+}
+
+
+def rows(tmp_path: Path, text: str = "", **environ: str) -> OperatorRows:
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    settings = load(file, environ=environ)
+    return operator_rows(settings, environ=environ, catalog_providers=CATALOG, fingerprint=lambda key: f"fp:{key}")
+
+
+def provider(found: OperatorRows, name: str) -> Provider:
+    return next(row for row in found.providers if row.id == name)
+
+
+def secrets_of(found: OperatorRows, name: str) -> list[str]:
+    return [credential.secret for credential in found.credentials if credential.provider == name]
+
+
+def test_with_nothing_set_only_the_simulator_can_be_called(tmp_path: Path) -> None:
+    found = rows(tmp_path)
+    assert found.credentials == (Credential(provider="simulator", secret="", fingerprint="fp:"),)
+    assert [row.id for row in found.providers] == ["simulator"]
+    assert found.models == ()
+    assert found.warnings == ()
+
+
+def test_a_known_provider_takes_its_keys_from_its_own_variable(tmp_path: Path) -> None:
+    found = rows(tmp_path, OPENAI_API_KEY="sk-1, sk-2,,sk-1 ")
+    assert secrets_of(found, "openai") == ["sk-1", "sk-2"]
+    assert [credential.fingerprint for credential in found.credentials if credential.secret] == ["fp:sk-1", "fp:sk-2"]
+    assert provider(found, "openai") == CATALOG["openai"]
+
+
+def test_of_several_variables_the_first_that_is_set_counts(tmp_path: Path) -> None:
+    assert secrets_of(rows(tmp_path, GOOGLE_API_KEY="b"), "google") == ["b"]
+    assert secrets_of(rows(tmp_path, GOOGLE_API_KEY="b", GEMINI_API_KEY="a"), "google") == ["a"]
+
+
+def test_a_service_account_in_a_variable_is_not_split_at_its_commas(tmp_path: Path) -> None:
+    assert secrets_of(rows(tmp_path, GEMINI_API_KEY='{"a":1,"b":2}'), "google") == ['{"a":1,"b":2}']
+
+
+def test_configured_keys_replace_those_of_the_environment_and_none_switch_a_provider_off(tmp_path: Path) -> None:
+    keys = '[providers.openai]\napi_keys = ["env:MINE"]\n'
+    assert secrets_of(rows(tmp_path, keys, OPENAI_API_KEY="sk-1", MINE="sk-9"), "openai") == ["sk-9"]
+    assert secrets_of(rows(tmp_path, "[providers.openai]\napi_keys = []\n", OPENAI_API_KEY="sk-1"), "openai") == []
+
+
+def test_a_known_provider_keeps_what_is_not_set(tmp_path: Path) -> None:
+    text = '[providers.openai]\nbase_url = "https://eu.api.openai.com/v1/"\ntimeout_s = { idle = 7 }\n'
+    row = provider(rows(tmp_path, text, OPENAI_API_KEY="k"), "openai")
+    assert row.base_url == "https://eu.api.openai.com/v1"
+    assert row.timeouts == Timeouts(idle=7)
+    assert (row.clean, row.custom, row.any_model, row.unknown_fields) == (True, False, False, "list")
+
+
+def test_a_base_url_comes_from_our_own_variable_and_never_from_the_vendors(tmp_path: Path) -> None:
+    """Applications set OPENAI_BASE_URL to point at this gateway: following it would be a loop."""
+    found = rows(
+        tmp_path,
+        OPENAI_API_KEY="k",
+        OPENAI_BASE_URL="http://127.0.0.1:4000/v1",
+        GEMINI_API_BASE="http://x",
+        LLMGATEWAY_PROVIDERS_GOOGLE_BASE_URL="http://mine/v1",
+    )
+    assert provider(found, "openai").base_url == "https://api.openai.com/v1"
+    assert provider(found, "google").base_url == "http://mine/v1"
+    assert [line.split()[0] for line in found.warnings] == ["GEMINI_API_BASE", "OPENAI_BASE_URL"]
+    assert "LLMGATEWAY_PROVIDERS_OPENAI_BASE_URL" in found.warnings[1]
+
+
+@pytest.mark.parametrize("key", ["llmgw_" + "a" * 40, "sk-with blank", "sk-\nx: y", "schlüssel"])
+def test_a_key_that_cannot_be_a_providers_is_ignored_with_a_warning_that_hides_it(tmp_path: Path, key: str) -> None:
+    found = rows(tmp_path, OPENAI_API_KEY=f"{key},sk-good")
+    assert secrets_of(found, "openai") == ["sk-good"]
+    (warning,) = found.warnings
+    assert "OPENAI_API_KEY" in warning
+    assert key not in warning
+
+
+CUSTOM = """
+[providers.my-vllm]
+base_url = "http://127.0.0.1:8000/v1"
+timeout_s = { connect = 1, first_byte = 2, idle = 3, total = 4, total_stream = 5 }
+parameters = { rename = { max_tokens = "max_new_tokens" }, clamp = { temperature = 1.0 } }
+
+[[providers.my-vllm.models]]
+id = "llama-3.3-70b"
+upstream = "meta-llama/Llama-3.3-70B-Instruct"
+context = 131072
+max_output = 8192
+input_usd_per_mtok = 0.10
+output_usd_per_mtok = 0.40
+cached_input_usd_per_mtok = 0.02
+request_usd = 0.000000000001
+tiers = [{ above_tokens = 200000, input_usd_per_mtok = 0.2, output_usd_per_mtok = 0.8 }]
+capabilities = ["streaming", "tools"]
+lacks = ["vision"]
+
+[[providers.my-vllm.models]]
+id = "free"
+input_usd_per_mtok = 0
+output_usd_per_mtok = 0
+
+[[providers.my-vllm.models]]
+id = "unpriced"
+"""
+
+
+def test_a_custom_provider_on_a_local_server_needs_no_key(tmp_path: Path) -> None:
+    found = rows(tmp_path, CUSTOM)
+    row = provider(found, "my-vllm")
+    assert secrets_of(found, "my-vllm") == [""]
+    assert (row.auth, row.allow_private_network, row.custom) == ("none", True, True)
+    assert (row.any_model, row.unknown_fields, row.protocol) == (False, "pass", "openai-chat")
+    assert row.timeouts == Timeouts(connect=1, first_byte=2, idle=3, total=4, total_stream=5)
+    assert row.parameters.rename == {"max_tokens": "max_new_tokens"}
+    assert row.parameters.clamp == {"temperature": 1.0}
+
+
+def test_prices_become_whole_pico_dollars(tmp_path: Path) -> None:
+    models = {model.id: model.mappings[0] for model in rows(tmp_path, CUSTOM).models}
+    price = models["llama-3.3-70b"].price
+    assert price is not None
+    assert (price.input, price.output, price.cached_input, price.request) == (100_000, 400_000, 20_000, 1)
+    assert price.cache_write_5m is None
+    assert price.tiers == (PriceTier(above_tokens=200_000, input=200_000, output=800_000),)
+
+
+def test_a_free_model_is_not_one_of_unknown_price(tmp_path: Path) -> None:
+    models = {model.id: model.mappings[0] for model in rows(tmp_path, CUSTOM).models}
+    free = models["free"].price
+    assert free is not None
+    assert (free.input, free.output) == (0, 0)
+    assert models["unpriced"].price is None
+
+
+def test_a_models_facts_reach_its_mapping(tmp_path: Path) -> None:
+    mapping = rows(tmp_path, CUSTOM).models[0].mappings[0]
+    assert (mapping.model, mapping.upstream) == ("llama-3.3-70b", "meta-llama/Llama-3.3-70B-Instruct")
+    assert (mapping.context, mapping.max_output) == (131_072, 8192)
+    assert (mapping.has, mapping.lacks) == (frozenset({"streaming", "tools"}), frozenset({"vision"}))
+
+
+def test_one_id_at_two_providers_is_one_model_with_two_mappings(tmp_path: Path) -> None:
+    text = "".join(
+        f'[providers.{name}]\nbase_url = "http://{name}"\napi_keys = ["k-{name}"]\nmodels = [{{ id = "m" }}]\n'
+        for name in ("a", "b")
+    )
+    (model,) = rows(tmp_path, text).models
+    assert [mapping.provider for mapping in model.mappings] == ["a", "b"]
+
+
+def test_without_a_models_list_a_custom_provider_takes_any_model(tmp_path: Path) -> None:
+    text = '[providers.mine]\nbase_url = "http://10.0.0.5/v1"\napi_keys = ["secret"]\nallow_private_network = false\n'
+    row = provider(rows(tmp_path, text), "mine")
+    assert (row.any_model, row.allow_private_network, row.auth) == (True, False, "bearer")
+
+
+def test_a_remote_custom_provider_without_a_key_is_not_called(tmp_path: Path) -> None:
+    text = '[providers.mine]\nbase_url = "https://models.example/v1"\n'
+    found = rows(tmp_path, text)
+    assert secrets_of(found, "mine") == []
+    assert "mine has no key" in found.warnings[0]
+    assert secrets_of(rows(tmp_path, text + 'auth = "none"\n'), "mine") == [""]
+
+
+def test_a_local_server_of_the_catalogue_is_called_only_when_named(tmp_path: Path) -> None:
+    """Nobody knows whether one runs; a model offered by a server that does not exist would fail each request."""
+    assert secrets_of(rows(tmp_path), "ollama") == []
+    assert secrets_of(rows(tmp_path, "[providers.ollama]\n"), "ollama") == [""]
+
+
+def test_a_custom_provider_without_base_url_is_a_mistake_with_line_and_suggestion(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        rows(tmp_path, '\n[providers.opnai]\napi_keys = ["k"]\n')
+    (mistake,) = caught.value.mistakes
+    assert (mistake.line, mistake.path, mistake.suggestion) == (2, "providers.opnai", "openai")
+
+
+def test_static_keys_are_known_by_digest_and_named_after_their_entry(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text('[[keys]]\nname = "ci"\nkey = "env:CI"\nproject = "web"\n')
+    (key,) = static_keys(load(file, environ={"CI": "secret-ci-key"}))
+    assert (key.id, key.name, key.static, key.status) == ("static:ci", "ci", True, "active")
+    assert key.digest == digest("secret-ci-key")
+    assert (key.project.id, key.project.name) == ("web", "web")
