@@ -1,0 +1,153 @@
+"""The answers themselves: what each kind of simulated model says, calls, thinks, draws, cites or refuses."""
+
+import base64
+import zlib
+
+import msgspec
+
+from llmgateway.apps.simulator.instance import instance_of
+from llmgateway.apps.simulator.models import Preset
+from llmgateway.apps.simulator.scenario import Ask, Call, Citation, Finish, Offer, Reply, Steering
+from llmgateway.apps.simulator.text import lorem, pieces_of
+
+_WEATHER = Offer(
+    "get_weather",
+    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False},
+)
+_REASONING = "The user wants an answer. I look at what was asked, weigh it briefly, and then reply."
+_REFUSAL = "I'm sorry, but I can't help with that."
+_SPLIT_TEXT = "Grüße aus Köln: 你好, 世界 👋🏽 – naïve café."
+_MAX_PARALLEL = 8
+
+
+def replies_of(ask: Ask, *, preset: Preset, steering: Steering, fault: str | None, key: str) -> tuple[Reply, ...]:
+    """One reply per choice that was asked for."""
+    return tuple([_reply(ask, preset=preset, steering=steering, fault=fault, key=key, index=i) for i in range(ask.n)])
+
+
+def _reply(ask: Ask, *, preset: Preset, steering: Steering, fault: str | None, key: str, index: int) -> Reply:
+    if steering.refusal is not None or preset.answer == "refusal":
+        refusal = _REFUSAL if steering.refusal is None else steering.refusal
+        return Reply(refusal=pieces_of(refusal), finish=steering.finish_reason or "stop")
+    reasoning = _reasoning(preset, steering)
+    calls = _calls(ask, preset=preset, steering=steering, key=key, index=index)
+    content: tuple[str, ...] = ()
+    finish: Finish = "tool_calls"
+    if not calls:
+        content, finish = _content(ask, preset, steering, fault=fault, index=index)
+    reasoning, content, finish = _limited(ask, reasoning, content, finish)
+    return Reply(
+        content=content,
+        reasoning=reasoning,
+        signature=base64.b64encode(f"simulator-signature-{key}-{index}".encode()).decode() if reasoning else "",
+        calls=calls,
+        images=_images(preset, steering, key=key),
+        citations=_citations(preset, steering, length=sum(map(len, content))),
+        finish=steering.finish_reason or finish,
+    )
+
+
+def _reasoning(preset: Preset, steering: Steering) -> tuple[str, ...]:
+    if steering.reasoning is not None:
+        return pieces_of(steering.reasoning)
+    return pieces_of(_REASONING) if preset.answer == "reasoning" else ()
+
+
+def _calls(ask: Ask, *, preset: Preset, steering: Steering, key: str, index: int) -> tuple[Call, ...]:
+    if steering.tool_calls is not None:
+        made = [(call.name, msgspec.json.encode(call.arguments).decode()) for call in steering.tool_calls]
+    else:
+        made = [
+            (offer.name, _arguments(offer, variant=variant))
+            for offer, variant in _chosen(ask, preset, steering, index=index)
+        ]
+    return tuple([Call(f"call_{key}{index:x}{i:02x}", name, arguments) for i, (name, arguments) in enumerate(made)])
+
+
+def _chosen(ask: Ask, preset: Preset, steering: Steering, *, index: int) -> list[tuple[Offer, int]]:
+    """The tools to call, each with the variant of its arguments."""
+    always = preset.answer in ("tools", "parallel-tools")
+    wanted = always or preset.answer in ("auto", "reasoning")
+    if ask.json or ask.forbids_tools or ask.tool_result is not None or steering.text is not None or not wanted:
+        return []
+    offers: tuple[Offer, ...] = ask.tools or ((_WEATHER,) if always else ())
+    if not offers:
+        return []
+    named = [offer for offer in offers if offer.name == ask.forced]
+    if preset.answer != "parallel-tools" or not ask.parallel:
+        return [((named or offers)[0], index)]
+    several = (named or offers)[:_MAX_PARALLEL]
+    return [(offer, index) for offer in several] if len(several) > 1 else [(several[0], index), (several[0], index + 1)]
+
+
+def _arguments(offer: Offer, *, variant: int) -> str:
+    value = None if offer.parameters is None else instance_of(offer.parameters, variant=variant)
+    return msgspec.json.encode(value).decode() if isinstance(value, dict) else "{}"
+
+
+def _content(
+    ask: Ask, preset: Preset, steering: Steering, *, fault: str | None, index: int
+) -> tuple[tuple[str, ...], Finish]:
+    if steering.text is not None:
+        text = steering.text
+    elif preset.answer == "lorem":
+        return _stopped(ask, lorem(preset.tokens))
+    elif fault == "utf8-split":
+        text = _SPLIT_TEXT
+    elif preset.answer == "echo":
+        text = ask.text
+    elif ask.json:
+        text = msgspec.json.encode(
+            {"ok": True} if ask.schema is None else instance_of(ask.schema, variant=index)
+        ).decode()
+    else:
+        text = _sentence(ask, index=index)
+    return _stopped(ask, pieces_of(text))
+
+
+def _sentence(ask: Ask, *, index: int) -> str:
+    if ask.tool_result is not None:
+        text = f"The tool answered: {ask.tool_result[:200]}"
+    else:
+        text = f"Hello from the simulator, 你好 👋. You said: {ask.text[:200]}"
+    return text if index == 0 else f"{text} (choice {index})"
+
+
+def _stopped(ask: Ask, pieces: tuple[str, ...]) -> tuple[tuple[str, ...], Finish]:
+    """The pieces up to the first stop sequence."""
+    if not ask.stop:
+        return pieces, "stop"
+    text = "".join(pieces)
+    ends = [at for sequence in ask.stop if sequence and (at := text.find(sequence)) >= 0]
+    return (pieces_of(text[: min(ends)]) if ends else pieces), "stop"
+
+
+def _limited(
+    ask: Ask, reasoning: tuple[str, ...], content: tuple[str, ...], finish: Finish
+) -> tuple[tuple[str, ...], tuple[str, ...], Finish]:
+    if ask.limit is None or len(reasoning) + len(content) <= ask.limit:
+        return reasoning, content, finish
+    return reasoning[: ask.limit], content[: max(ask.limit - len(reasoning), 0)], "length"
+
+
+def _images(preset: Preset, steering: Steering, *, key: str) -> tuple[str, ...]:
+    count = (1 if preset.answer == "image" else 0) if steering.images is None else steering.images
+    return tuple([_png(bytes.fromhex(key[:6]) + bytes([i])) for i in range(count)])
+
+
+def _citations(preset: Preset, steering: Steering, *, length: int) -> tuple[Citation, ...]:
+    count = (2 if preset.answer == "citations" else 0) if steering.citations is None else steering.citations
+    return tuple([Citation(f"https://example.com/{i + 1}", f"Source {i + 1}", 0, length) for i in range(count)])
+
+
+def _png(rgba: bytes) -> str:
+    """A data URL of a one-pixel PNG of that colour (https://www.w3.org/TR/png-3/)."""
+    header = bytes((0, 0, 0, 1, 0, 0, 0, 1, 8, 6, 0, 0, 0))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + rgba)), (b"IEND", b""))
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        [
+            len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+            for kind, data in chunks
+        ]
+    )
+    return "data:image/png;base64," + base64.b64encode(png).decode()
