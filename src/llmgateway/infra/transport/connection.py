@@ -14,7 +14,7 @@ from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.routing import HttpRequest, Timeouts
 from llmgateway.infra.transport.exchange import Exchange
 from llmgateway.infra.transport.failures import UnreadableError, timed_out, unreachable, unreadable
-from llmgateway.infra.transport.head import announced_bytes, ends_at_close, keep_s
+from llmgateway.infra.transport.head import announced_bytes, ends_at_close, head_bytes, keep_s
 from llmgateway.infra.transport.limits import TransportLimits
 
 _JOINED_BYTES = 64 * 1024
@@ -201,6 +201,7 @@ class Connection(asyncio.Protocol):
         if exchange is None:
             self.discard()  # bytes nobody asked for
             return
+        self._framing_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -216,13 +217,10 @@ class Connection(asyncio.Protocol):
             self._framing_bytes = 0
             self._unread_bytes += len(data)
             self._arrived(exchange)
-        else:
-            self._framing_bytes += len(data)
-            if self._framing_bytes > self._limits.head_bytes:
-                reason = f"has more than {self._limits.head_bytes} bytes of headers or chunk framing"
-                self._fail(unreadable(self._peer, reason, status_code=exchange.status))
-            elif exchange.status and exchange.limit is None:
-                exchange.wake()
+        elif self._framing_bytes > self._limits.head_bytes:
+            self._fail(unreadable(self._peer, self._oversized(), status_code=exchange.status))
+        elif exchange.status and exchange.limit is None:
+            exchange.wake()
         if self._head_at and exchange.status:
             self._head_at = 0.0
             self.deadline = min(self.deadline if self._released else self._heard_at + self._idle_s, self._total_at)
@@ -257,6 +255,8 @@ class Connection(asyncio.Protocol):
         headers, self._headers = self._headers, []
         if len(headers) > self._limits.header_count:
             raise UnreadableError(f"has more than {self._limits.header_count} headers", status_code=status)
+        if self._framing_bytes > self._limits.head_bytes and head_bytes(headers) > self._limits.head_bytes:
+            raise UnreadableError(self._oversized(), status_code=status)
         if status < 200:
             if status < 100 or status == 101:
                 raise UnreadableError("switches protocols or has no valid status", status_code=status)
@@ -297,6 +297,9 @@ class Connection(asyncio.Protocol):
         self._unread_bytes = sum(map(len, self._chunks))
         if self._unread_bytes > limit:
             self._fail(unreadable(self._peer, f"is larger than {limit} bytes", status_code=exchange.status))
+
+    def _oversized(self) -> str:
+        return f"has more than {self._limits.head_bytes} bytes of headers or chunk framing"
 
     def _resume(self) -> None:
         self._paused = False

@@ -5,6 +5,7 @@ is no longer wanted.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmgateway.domain.errors import UpstreamError
@@ -29,7 +30,7 @@ class Exchange:
         self.loop = loop
         self.peer = peer
         self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers: Sequence[tuple[bytes, bytes]] = ()
         self.rest = b""
         self.error: UpstreamError | None = None
         self.limit: int | None = None

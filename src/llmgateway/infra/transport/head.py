@@ -5,11 +5,11 @@ content-lengths, and content-length beside transfer-encoding; what it lets pass 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from llmgateway.infra.transport.failures import UnreadableError
 
-Headers = list[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 
 _BODILESS = frozenset({204, 304})
 
@@ -45,6 +45,11 @@ def keep_s(headers: Headers) -> float:
 def announced_bytes(headers: Headers) -> int:
     """The content-length, 0 where there is none."""
     return next((int(value) for name, value in headers if name == b"content-length"), 0)
+
+
+def head_bytes(headers: Headers) -> int:
+    """What the headers took on the wire."""
+    return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 def _only(name: bytes, *, headers: Headers, allowed: tuple[bytes, ...]) -> bool:
