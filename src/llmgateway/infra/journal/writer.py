@@ -40,11 +40,23 @@ class JournalStats(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None
 
 
+class JournalSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds and paces. `unrecorded`: with neither file nor queue to take a record, serve without one, not refuse."""
+
+    unrecorded: bool = False
+    queue_limit_bytes: int = 32 * _MIB
+    queue_limit_records: int = 50_000
+    segment_bytes: int = 64 * _MIB
+    sync_interval_s: float = 1.0
+    retry_interval_s: float = 0.25
+    stall_s: float = 0.1
+    close_timeout_s: float = 10.0
+
+
 class FileJournal:
     """The Journal port over one locked file of this process. Made and used in the event loop's thread.
 
-    Raises OSError when `directory` cannot be written at the start. `unrecorded`: rather serve requests without a
-    record than refuse them while neither file nor backlog has room. `write` and `sync` are os.write and os.fdatasync.
+    Raises OSError when `directory` cannot be written at the start. `write`, `sync` and `clock` are seams for tests.
     """
 
     def __init__(
@@ -52,42 +64,30 @@ class FileJournal:
         directory: Path,
         *,
         loop: asyncio.AbstractEventLoop | None = None,
-        unrecorded: bool = False,
-        queue_limit_bytes: int = 32 * _MIB,
-        queue_limit_records: int = 50_000,
-        segment_bytes: int = 64 * _MIB,
-        sync_interval_s: float = 1.0,
-        retry_interval_s: float = 0.25,
-        stall_s: float = 0.1,
-        close_timeout_s: float = 10.0,
+        settings: JournalSettings | None = None,
         write: Write = os.write,
         sync: Callable[[int], None] = os.fdatasync,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._loop = loop if loop is not None else asyncio.get_running_loop()
-        self._unrecorded = unrecorded
-        self._segment_bytes = segment_bytes
-        self._sync_interval_s = sync_interval_s
-        self._retry_interval_s = retry_interval_s
-        self._stall_s = stall_s
-        self._close_timeout_s = close_timeout_s
+        self._settings = settings = settings if settings is not None else JournalSettings()
         self._write, self._sync, self._clock = write, sync, clock
         self._turn: list[LogRecord] = []
         self._thens: list[Callable[[], None]] = []
         self._backlog = Backlog(
-            limit_bytes=queue_limit_bytes, limit_records=queue_limit_records, grace=1 if unrecorded else 2
+            limit_bytes=settings.queue_limit_bytes,
+            limit_records=settings.queue_limit_records,
+            grace=1 if settings.unrecorded else 2,
         )
-        self._head_written = 0
+        self._head_written = 0  # bytes of the backlog's first entry that are in the file
         self._well_after = 0.0
         self._records = self._bytes = self._write_errors = self._stalls = self._sync_errors = self._dropped = 0
         self._last_error: str | None = None
-        self._dirty = False
+        self._dirty = self._closed = False
         self._next: tuple[int, Path] | None = None
         self._retired: list[int] = []
-        self._closed = False
-        self._wake = threading.Event()
-        self._closing = threading.Event()
+        self._wake, self._closing = threading.Event(), threading.Event()
         self._descriptor, self._path = create_segment(directory)
         self._size = 0
         self._append_lines(HEADER_LINE, records=0)
@@ -101,7 +101,7 @@ class FileJournal:
 
     @property
     def accepting(self) -> bool:
-        return self._unrecorded or not self._backlog.full
+        return self._settings.unrecorded or not self._backlog.full
 
     @property
     def degraded(self) -> bool:
@@ -166,7 +166,7 @@ class FileJournal:
             self._backlog.begin(Entry(lines, records))
         else:
             self._size += written
-            if self._clock() - began > self._stall_s:
+            if self._clock() - began > self._settings.stall_s:
                 _log.warning("journal: a write to %s stalled; records wait in memory", self._path)
                 self._stalled()
                 self._backlog.begin()
@@ -186,7 +186,7 @@ class FileJournal:
 
     def _stalled(self) -> None:
         self._stalls += 1
-        self._well_after = self._clock() + self._sync_interval_s
+        self._well_after = self._clock() + self._settings.sync_interval_s
 
     def _take_next(self) -> None:
         """Go on in the segment that the keeper has prepared; it also closes the old one."""
@@ -201,7 +201,7 @@ class FileJournal:
         self._closed = True
         self._closing.set()
         self._wake.set()
-        await asyncio.to_thread(self._keeper.join, self._close_timeout_s)
+        await asyncio.to_thread(self._keeper.join, self._settings.close_timeout_s)
 
     # What follows runs in the keeper thread.
 
@@ -209,7 +209,9 @@ class FileJournal:
         closing = False
         while not closing:
             self._wake.wait()
-            closing = self._closing.wait(self._retry_interval_s if self._backlog.open else self._sync_interval_s)
+            closing = self._closing.wait(
+                self._settings.retry_interval_s if self._backlog.open else self._settings.sync_interval_s
+            )
             self._wake.clear()
             self._recover(final=closing)
             self._sync_file()
@@ -241,7 +243,7 @@ class FileJournal:
             self._head_written += written
             self._size += written
         self._dirty = True
-        if self._clock() - began > self._stall_s:
+        if self._clock() - began > self._settings.stall_s:
             self._stalled()
 
     def _sync_file(self) -> None:
@@ -266,7 +268,7 @@ class FileJournal:
 
     def _prepare_next(self) -> None:
         """A fresh segment for the loop to go on in, when this one has grown large or somebody has deleted it."""
-        large = self._size >= self._segment_bytes
+        large = self._size >= self._settings.segment_bytes
         if self._next is None and not self._backlog.open and (large or not os.fstat(self._descriptor).st_nlink):
             self._next = self._fresh_segment()
 
