@@ -11,7 +11,9 @@ import msgspec
 from bench.rows import Result
 
 HERE = Path(__file__).resolve().parent
-BEGIN, END = "<!-- results: written by `make bench` -->", "<!-- end of results -->"
+Markers = tuple[str, str]
+BENCH: Markers = ("<!-- results: written by `make bench` -->", "<!-- end of results -->")
+SOAK: Markers = ("<!-- soak: written by `make soak` -->", "<!-- end of soak -->")
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +87,11 @@ def keep(run: Run) -> Path:
     return file
 
 
-def publish(run: Run, *, readme: Path = HERE / "README.md") -> None:
+def publish(run: Run, *, markers: Markers = BENCH, readme: Path = HERE / "README.md") -> None:
     """Replaces what stands between the markers."""
     text = readme.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(markers[0])
+    _, end, after = rest.partition(markers[1])
     if not begin or not end:
-        raise ValueError(f"{readme.name} needs the lines {BEGIN!r} and {END!r} around the table")
-    readme.write_text(f"{before}{BEGIN}\n\n{table(run)}\n\n{END}{after}")
+        raise ValueError(f"{readme.name} needs the lines {markers[0]!r} and {markers[1]!r} around the table")
+    readme.write_text(f"{before}{begin}\n\n{table(run)}\n\n{end}{after}")
