@@ -4,17 +4,17 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from llmgateway.domain.ids import LogIds
-from llmgateway.domain.record import ATTEMPT_COLUMNS, EXCHANGE_COLUMNS, AttemptRow, ExchangeRow, LogRecord
+from llmgateway.domain.record import EXCHANGE_COLUMNS, AttemptRow, ExchangeRow, LogRecord
+from llmgateway.infra.db.engine import connect
 
 _ids = LogIds()
-_TEXT = dict.fromkeys(("log_id", "request_id", "project", "key_id", "outcome", "exchange_id"), "")
-_NUMBERS = ("_us", "_tokens", "status", "status_code", "attempts", "seq", "upstream_cost")
 
 
 def record(*, attempts: int = 1, **values: Any) -> LogRecord:
@@ -57,25 +57,9 @@ def ids_of(records: list[LogRecord]) -> list[str]:
 
 
 def create_database(path: Path) -> None:
-    """The two tables, in WAL mode, with the columns that records have."""
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    for table, columns in (("exchanges", EXCHANGE_COLUMNS), ("attempts", ATTEMPT_COLUMNS)):
-        connection.execute(f"CREATE TABLE {table} ({', '.join(_column(name) for name in columns)})")
+    connection = connect(path)
+    connection.executescript(files("llmgateway.infra.db.migrations").joinpath("schema.sql").read_text())
     connection.close()
-
-
-def _column(name: str) -> str:
-    number = name.startswith("cost_") or name.endswith(_NUMBERS) or name in ("stream", "truncated", "cached")
-    kind = "INTEGER" if number or name == "succeeded" else "TEXT"
-    return f"{name} {kind}{' PRIMARY KEY' if name == 'log_id' else ''}{' NOT NULL' if name in _TEXT else ''}"
-
-
-def connector(path: Path) -> Callable[[], sqlite3.Connection]:
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(path, timeout=0.05)
-
-    return connect
 
 
 def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
@@ -111,3 +95,7 @@ async def until(condition: Callable[[], bool], *, timeout_s: float = 5.0) -> Non
     while not condition():
         assert time.monotonic() < end, "what was waited for did not happen"
         await asyncio.sleep(0.002)
+
+
+def segments(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.jsonl"))
