@@ -42,6 +42,7 @@ _FORMATS = {
 _NAMED = {"city": "Paris", "location": "Paris", "name": "Ada", "country": "France", "query": "weather in Paris"}
 _OBJECT_WORDS = ("properties", "required", "additionalProperties", "patternProperties", "minProperties")
 _ARRAY_WORDS = ("items", "prefixItems", "minItems", "maxItems", "contains", "uniqueItems")
+_COMBINED = ("allOf", "anyOf", "oneOf")
 _STRING_WORDS = ("pattern", "minLength", "maxLength", "format")
 _NUMBER_WORDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
@@ -277,14 +278,18 @@ def _merged(first: Schema, second: Schema) -> Schema:
     """Both schemas at once, as allOf means it; of two bounds the tighter one."""
     merged = dict(first)
     for key, value in second.items():
-        merged[key] = _both(merged[key], value, key=key) if key in merged else value
+        if key in _COMBINED and key in merged:
+            merged["allOf"] = [*_sequence(merged.get("allOf")), {key: value}]
+        else:
+            merged[key] = _both(merged[key], value, key=key) if key in merged else value
     return merged
 
 
 def _both(before: object, value: object, *, key: str) -> object:
     """What a keyword says that both schemas state."""
-    if isinstance(before, Mapping) and isinstance(value, Mapping):
-        return _merged_members(cast("Schema", before), cast("Schema", value), key=key)
+    older, newer = _mapping(before), _mapping(value)
+    if older and newer:
+        return _merged_members(older, newer, key=key)
     if key == "required":
         return list(dict.fromkeys([*_sequence(before), *_sequence(value)]))
     if key == "enum":

@@ -37,8 +37,8 @@ class ModelRow(msgspec.Struct, frozen=True):
 MODELS: tuple[ModelRow, ...] = (
     ModelRow(
         "auto",
-        "What the request asks for: JSON that its schema accepts, else a tool call (the forced one, or the first) while "
-        "tools are given, no tool result is there and tool_choice is not none, else a sentence",
+        "What the request asks for: JSON that its schema accepts, else a tool call (the forced one, or the first) "
+        "while tools are given, no tool result is there and tool_choice is not none, else a sentence",
         Preset(),
     ),
     ModelRow("echo", "The text of the last user message", Preset("echo")),

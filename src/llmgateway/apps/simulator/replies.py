@@ -74,9 +74,9 @@ def _chosen(ask: Ask, preset: Preset, steering: Steering, *, index: int) -> list
     if not offers:
         return []
     named = [offer for offer in offers if offer.name == ask.forced]
+    several = (named or list(offers))[:_MAX_PARALLEL]
     if preset.answer != "parallel-tools" or not ask.parallel:
-        return [((named or offers)[0], index)]
-    several = (named or offers)[:_MAX_PARALLEL]
+        return [(several[0], index)]
     return [(offer, index) for offer in several] if len(several) > 1 else [(several[0], index), (several[0], index + 1)]
 
 

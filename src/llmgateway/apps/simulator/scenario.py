@@ -93,8 +93,8 @@ class Steering(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 STEERING_FIELDS: dict[str, str] = {
-    "answer": "`auto`, `echo`, `lorem`, `tools`, `parallel-tools`, `reasoning`, `image`, `citations` or `refusal`: as the "
-    "model of that name",
+    "answer": "`auto`, `echo`, `lorem`, `tools`, `parallel-tools`, `reasoning`, `image`, `citations` or `refusal`: as "
+    "the model of that name",
     "text": "The text to answer",
     "tokens": "Answer so many tokens of filler; with `echo` or `text` ignored",
     "tool_calls": '`[{"name", "arguments": {…}}]`: exactly these calls, whatever the request offers',
@@ -103,8 +103,8 @@ STEERING_FIELDS: dict[str, str] = {
     "citations": "Number of url_citation annotations (0 to 16)",
     "refusal": "The refusal to answer instead of content",
     "finish_reason": "`stop`, `length`, `tool_calls` or `content_filter`, whatever the answer is",
-    "usage": "`{prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens}`: reported instead "
-    "of the count",
+    "usage": "`{prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens}`: reported "
+    "instead of the count",
     "first_token_ms": "Milliseconds before the first token (0 to 600,000)",
     "per_token_ms": "Milliseconds between tokens (0 to 600,000)",
     "fault": "A fault of the table below",
@@ -176,15 +176,6 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     created: int
     authorization: str = ""
-
-
-class Arrival(msgspec.Struct, frozen=True):
-    """What the simulation knows of a request besides its words: its number, the tokens in the prompt cache, the
-    time."""
-
-    ordinal: int
-    cached_tokens: int
-    created: int
 
 
 def steering_of(header: bytes | None) -> Steering:

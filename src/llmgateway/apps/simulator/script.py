@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 Header = tuple[bytes, bytes]
-TOO_LARGE_TO_QUEUE = 256 * 1024
 
 
 class Request(msgspec.Struct, frozen=True):
