@@ -28,7 +28,10 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsError(Exception):
-    """A configuration that cannot be used; `mistakes` are all that were found, in the order of the file, those without a line last."""
+    """A configuration that cannot be used; `mistakes` are all that were found, in the order of the file.
+
+    Those without a line come last.
+    """
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)

@@ -1,0 +1,96 @@
+"""The schema: which tables and columns there are. The two tables of records follow the structs in `domain.record`.
+
+Only migrations and the tests that guard them import it; `migrations/schema.sql` is what it compiles to for SQLite.
+"""
+
+from typing import get_args
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from llmgateway.domain.record import AttemptRow, ExchangeRow
+
+_TYPES = {str: Text, int: BigInteger, bool: Boolean}
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("verified", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", Text, ForeignKey("projects.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("prefix", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("expires_at", Float),
+    Column("created_at", Float, nullable=False),
+    CheckConstraint("status IN ('active', 'disabled', 'deleted')", name="api_keys_status"),
+)
+
+
+def _columns(row: type[msgspec.Struct]) -> list[Column[object]]:
+    """A struct's fields as columns: the type by annotation, NULL where the annotation allows None."""
+    columns: list[Column[object]] = []
+    for field in msgspec.structs.fields(row):
+        kinds = [kind for kind in get_args(field.type) or (field.type,) if kind is not type(None)]
+        nullable = type(None) in get_args(field.type)
+        columns.append(Column(field.name, _TYPES[kinds[0]], primary_key=field.name == "log_id", nullable=nullable))
+    return columns
+
+
+exchanges = Table(
+    "exchanges",
+    metadata,
+    *_columns(ExchangeRow),
+    Index("exchanges_project_started", "project", "started_us"),
+    Index("exchanges_key", "key_id"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    *_columns(AttemptRow),
+    Index("attempts_exchange", "exchange_id"),
+)
+
+
+def schema_sql() -> str:
+    """What `migrations/schema.sql` has to say: every table and index in SQLite's words."""
+    dialect = sqlite.dialect()
+    statements: list[str] = []
+    for table in metadata.sorted_tables:
+        statements.append(str(CreateTable(table).compile(dialect=dialect)))
+        statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in sorted(table.indexes, key=str)]
+    lines = [line.rstrip() for statement in statements for line in f"{statement.strip()};\n".split("\n")]
+    return "\n".join(lines)
