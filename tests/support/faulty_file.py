@@ -1,14 +1,16 @@
-"""A journal in a test: quick to retry, closed at the end, over a file that can be made to fail."""
+"""A journal in a test: quick to retry, closed at the end, over a file or a disk that can be made to fail."""
 
 import errno
 import os
+import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from llmgateway.infra.journal import FileJournal, JournalSettings
 
@@ -53,3 +55,25 @@ async def journal_in(
         yield journal
     finally:
         await journal.close()
+
+
+@contextmanager
+def small_disk(place: Path, *, size: str) -> Iterator[Path]:
+    """A file system of its own in memory; skips the test where that needs more rights than this run has."""
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tmpfs needs more rights than this run has")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(ballast: Path) -> None:
+    """Take all the room that the file system has left."""
+    with ballast.open("wb", buffering=0) as file:
+        for size in (4096, 1):
+            with suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
