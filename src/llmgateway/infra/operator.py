@@ -22,9 +22,11 @@ from llmgateway.infra.settings import (
     ModelSettings,
     ProviderSettings,
     Settings,
+    Sources,
     TierSettings,
     TimeoutSettings,
     nearest,
+    variable_part,
 )
 
 _USABLE_KEY = re.compile(r"[!-~]+")
@@ -50,12 +52,13 @@ def operator_rows(
     fingerprint: Callable[[str], str],
 ) -> OperatorRows:
     """The rows of a configuration. Raises SettingsError for a custom provider without a base_url."""
-    _check_custom(settings, catalog_providers)
+    configured = _named_as_known(settings, catalog_providers)
+    _check_custom(configured, settings.sources, catalog_providers)
     warnings = _ignored_base_urls(environ, catalog_providers.values())
     providers: list[Provider] = []
     credentials: list[Credential] = []
-    for name in sorted({*settings.providers, *catalog_providers}):
-        given = settings.providers.get(name)
+    for name in sorted({*configured, *catalog_providers}):
+        given = configured.get(name)
         row = _provider(name, given, catalog_providers.get(name))
         keys = _usable(row, _keys(row, given, environ), warnings)
         if not keys and _keyless(row, given):
@@ -66,7 +69,7 @@ def operator_rows(
         if keys or given is not None:
             providers.append(row)
         credentials += [Credential(provider=name, secret=key, fingerprint=fingerprint(key)) for key in keys]
-    return OperatorRows(tuple(providers), _models(settings.providers), tuple(credentials), tuple(warnings))
+    return OperatorRows(tuple(providers), _models(configured), tuple(credentials), tuple(warnings))
 
 
 def static_keys(settings: Settings) -> tuple[ApiKey, ...]:
@@ -83,9 +86,18 @@ def static_keys(settings: Settings) -> tuple[ApiKey, ...]:
     )
 
 
-def _check_custom(settings: Settings, known: Mapping[str, Provider]) -> None:
-    findings = Findings(settings.sources)
-    for name, given in settings.providers.items():
+def _named_as_known(settings: Settings, known: Mapping[str, Provider]) -> dict[str, ProviderSettings]:
+    """Providers by name. One that only the environment names cannot have the dot of `llama.cpp`: it gets it here."""
+    spelt = {variable_part(name): name for name in known}
+    return {
+        name if settings.sources.in_file(("providers", name)) else spelt.get(variable_part(name), name): given
+        for name, given in settings.providers.items()
+    }
+
+
+def _check_custom(configured: Mapping[str, ProviderSettings], sources: Sources, known: Mapping[str, Provider]) -> None:
+    findings = Findings(sources)
+    for name, given in configured.items():
         if name not in known and given.base_url is None:
             expected = "the name of a known provider, or a base_url"
             near = nearest(name, among=known)
@@ -179,14 +191,14 @@ def _ignored_base_urls(environ: Mapping[str, str], known: Iterable[Provider]) ->
     """One line for each vendor's own base URL variable: applications set those to point at this gateway."""
     found: dict[str, str] = {}
     for row in known:
-        stems = {re.sub(r"[^A-Z0-9]", "_", row.id.upper()), *(_KEY_SUFFIX.sub("", name) for name in row.env)}
+        stems = {variable_part(row.id), *(_KEY_SUFFIX.sub("", name) for name in row.env)}
         for stem in stems:
             for variable in (f"{stem}_BASE_URL", f"{stem}_API_BASE"):
                 if environ.get(variable):
                     found.setdefault(variable, row.id)
     return [
         f"{variable} is ignored; to change where {name} is reached, set LLMGATEWAY_PROVIDERS_"
-        f"{re.sub(r'[^A-Z0-9]', '_', name.upper())}_BASE_URL"
+        f"{variable_part(name)}_BASE_URL"
         for variable, name in sorted(found.items())
     ]
 

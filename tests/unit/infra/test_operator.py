@@ -16,6 +16,7 @@ CATALOG = {
         Provider(id="openai", base_url="https://api.openai.com/v1", env=("OPENAI_API_KEY",), clean=True),
         Provider(id="google", base_url="https://g/v1", env=("GEMINI_API_KEY", "GOOGLE_API_KEY")),
         Provider(id="ollama", base_url="http://127.0.0.1:11434/v1", auth="none", unknown_fields="pass"),
+        Provider(id="llama.cpp", base_url="http://127.0.0.1:8080/v1", auth="none"),
         Provider(id="simulator", protocol="simulator", auth="none"),
     )
 }
@@ -205,3 +206,11 @@ def test_static_keys_are_known_by_digest_and_named_after_their_entry(tmp_path: P
     assert (key.id, key.name, key.static, key.status) == ("static:ci", "ci", True, "active")
     assert key.digest == digest("secret-ci-key")
     assert (key.project.id, key.project.name) == ("web", "web")
+
+
+def test_a_known_provider_whose_name_no_variable_can_spell_is_found_all_the_same(tmp_path: Path) -> None:
+    """A variable has no dots: LLAMA_CPP is llama.cpp, unless the file calls another provider llama-cpp."""
+    variable = {"LLMGATEWAY_PROVIDERS_LLAMA_CPP_BASE_URL": "http://10.0.0.9/v1"}
+    assert provider(rows(tmp_path, **variable), "llama.cpp").base_url == "http://10.0.0.9/v1"
+    found = rows(tmp_path, "[providers.llama-cpp]\n", **variable)
+    assert provider(found, "llama-cpp").custom

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmgateway.infra.settings import Mistake, Secret, Settings, SettingsError, load
+from llmgateway.infra.settings import Mistake, Secret, Settings, SettingsError, config_path, load
 
 CANARY = "sk-canary-0123456789"
 
@@ -241,3 +241,14 @@ def test_a_missing_file_is_a_mistake_and_a_byte_order_mark_is_none(tmp_path: Pat
     with pytest.raises(SettingsError, match="cannot be read"):
         load(tmp_path / "nowhere.toml", environ={})
     assert read(tmp_path, "\ufeff[server]\nport = 5\n").server.port == 5
+
+
+def test_the_file_is_the_given_one_else_the_environments_else_the_one_that_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config_path(None, environ={}) is None
+    (tmp_path / "llmgateway.toml").touch()
+    assert config_path(None, environ={}) == Path("llmgateway.toml")
+    assert config_path(None, environ={"LLMGATEWAY_CONFIG": "b.toml"}) == Path("b.toml")
+    assert config_path(Path("a.toml"), environ={"LLMGATEWAY_CONFIG": "b.toml"}) == Path("a.toml")

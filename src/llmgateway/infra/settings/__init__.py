@@ -1,6 +1,7 @@
 """Configuration: defaults, then the TOML file, then the environment, checked as a whole."""
 
-from llmgateway.infra.settings.load import load
+from llmgateway.infra.settings.environment import variable_part
+from llmgateway.infra.settings.load import config_path, load
 from llmgateway.infra.settings.mistakes import Findings, Mistake, SettingsError, nearest
 from llmgateway.infra.settings.model import (
     DataSettings,
@@ -14,6 +15,7 @@ from llmgateway.infra.settings.model import (
     TierSettings,
     TimeoutSettings,
 )
+from llmgateway.infra.settings.positions import Sources
 
 __all__ = [
     "DataSettings",
@@ -27,8 +29,11 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "Sources",
     "TierSettings",
     "TimeoutSettings",
+    "config_path",
     "load",
     "nearest",
+    "variable_part",
 ]

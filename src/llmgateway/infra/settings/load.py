@@ -16,7 +16,16 @@ from llmgateway.infra.settings.mistakes import Findings, Mistake, SettingsError
 from llmgateway.infra.settings.model import Settings
 from llmgateway.infra.settings.positions import Sources
 
+DEFAULT_FILE = "llmgateway.toml"
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
+
+
+def config_path(given: Path | None, *, environ: Mapping[str, str]) -> Path | None:
+    """The file to read: the given one, else that of LLMGATEWAY_CONFIG, else llmgateway.toml here if there is one."""
+    named = environ.get("LLMGATEWAY_CONFIG")
+    if given is not None or named:
+        return given or Path(str(named))
+    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else None
 
 
 def load(path: Path | None, *, environ: Mapping[str, str]) -> Settings:

@@ -28,13 +28,21 @@ class Sources:
             variable = self._variables.get(path[:end])
             if variable is not None:
                 return f"environment variable {variable}", None
-        if self._lines is None:
-            self._lines = line_numbers(self._text)
+        lines = self._scanned()
         for end in range(len(path), 0, -1):
-            line = self._lines.get(path[:end])
+            line = lines.get(path[:end])
             if line is not None:
                 return self._file, line
         return self._file, None
+
+    def in_file(self, path: Path) -> bool:
+        """Whether the file itself has this table or setting."""
+        return path in self._scanned()
+
+    def _scanned(self) -> dict[Path, int]:
+        if self._lines is None:
+            self._lines = line_numbers(self._text)
+        return self._lines
 
 
 def line_numbers(text: str) -> dict[Path, int]:
