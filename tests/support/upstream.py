@@ -176,3 +176,10 @@ async def read_all(response: UpstreamResponse) -> bytes:
     while part := await response.read():
         parts.append(part)
     return b"".join(parts)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Gives the loop turns until the condition holds; a second at most."""
+    async with asyncio.timeout(1):
+        while not condition():  # noqa: ASYNC110 - what is awaited has no event
+            await asyncio.sleep(0.001)

@@ -40,7 +40,7 @@ class HttpTransport:
                 pool.reused += 1
             else:
                 if self._tick_handle is None:
-                    self._tick()
+                    self._schedule_tick()
                 connection = await pool.open(connect_s=timeouts.connect, total_at=total_at)
             exchange = connection.begin(request, timeouts=timeouts, total_at=total_at)
             if await exchange.answered():
@@ -60,6 +60,11 @@ class HttpTransport:
             pool.close()
         await asyncio.sleep(0)  # lets the sockets close
 
+    @property
+    def ticking(self) -> bool:
+        """Whether deadlines are being looked at: only while a connection is open or being opened."""
+        return self._tick_handle is not None
+
     def stats(self) -> dict[Origin, OriginStats]:
         return {origin: pool.stats() for origin, pool in self._pools.items()}
 
@@ -78,11 +83,14 @@ class HttpTransport:
 
     def _tick(self) -> None:
         """Looks at every deadline, and again `tick_s` later as long as there is a connection."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = asyncio.get_running_loop().time()
         for pool in self._pools.values():
             for connection in tuple(pool.connections):
                 if connection.deadline <= now:
                     connection.expire(now)
-        busy = not all(pool.unused for pool in self._pools.values())
-        self._tick_handle = loop.call_later(self._limits.tick_s, self._tick) if busy else None
+        self._tick_handle = None
+        if not all(pool.unused for pool in self._pools.values()):
+            self._schedule_tick()
+
+    def _schedule_tick(self) -> None:
+        self._tick_handle = asyncio.get_running_loop().call_later(self._limits.tick_s, self._tick)

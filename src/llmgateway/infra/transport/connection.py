@@ -103,6 +103,8 @@ class Connection(asyncio.Protocol):
         self._complete = self._until_close = self._reusable = self._released = False
         self._framing_bytes = self._unread_bytes = 0
         self._heard_at = 0.0
+        if self._headers:
+            self._headers = []  # the trailers of the last answer
         self._method = request.method
         self._idle_s = timeouts.idle
         self._total_at = total_at
