@@ -10,7 +10,7 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A fault that befalls one request. `after`: events before it, in mid-stream; `slow_s`: seconds between pieces."""
+    """A fault that befalls one request. `after`: events before it, in mid-stream (never the finish); `slow_s`: seconds between pieces."""
 
     name: str
     after: int = 4

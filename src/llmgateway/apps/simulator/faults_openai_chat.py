@@ -190,8 +190,7 @@ def frames(encoded: list[bytes], scenario: Scenario) -> list[bytes]:
     if fault.name == "no-done":
         return encoded[:-1]
     if fault.name in _MID_STREAM:
-        at = max(min(fault.after, len(encoded) - 2), 0)
-        return [*encoded[:at], b"data: %b\n\n" % msgspec.json.encode(_error(scenario, fault))]
+        return [*encoded[: fault.after], b"data: %b\n\n" % msgspec.json.encode(_error(scenario, fault))]
     if fault.name == "json-array":
         return [b"data: [%b]\n\n" % frame[6:-2] for frame in encoded[:-1]] + encoded[-1:]
     return encoded

@@ -48,9 +48,8 @@ def _many_lines(frame: bytes) -> bytes:
 
 
 def _one_malformed(encoded: Sequence[bytes], fault: Fault) -> list[bytes]:
-    at = _place(len(encoded), fault)
     return [
-        frame if position != at else frame[: len(frame) * 2 // 3].rstrip(b"\n") + b"\n\n"
+        frame if position != fault.after else frame[: len(frame) * 2 // 3].rstrip(b"\n") + b"\n\n"
         for position, frame in enumerate(encoded)
     ]
 
@@ -71,17 +70,11 @@ _BODIES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def _place(count: int, fault: Fault) -> int:
-    """Where in `count` frames a fault of mid-stream belongs: behind `after` of them, but before the finish."""
-    return max(min(fault.after, count - 2), 0)
-
-
 def _halfway(steps: Script, fault: Fault, *, streamed: bool, end: Step) -> Script:
     """The script up to the middle, flushed, and then `end`."""
     if not streamed:
         return (*_cut_in_two(steps), _FLUSH, end)
-    total = sum([isinstance(step, Data) for step in steps])
-    left = _place(total, fault)
+    left = fault.after
     kept: list[Step] = []
     for step in steps:
         if isinstance(step, Data):

@@ -40,6 +40,7 @@ def simulator_provider() -> Provider:
         clean=True,
         any_model=True,
         unknown_fields="pass",
+        quirks=("x_simulator",),
     )
 
 

@@ -236,17 +236,25 @@ def _number(node: Schema, *, whole: bool, variant: int) -> int | float:
     unit = step if step and step > 0 else (1 if whole else 0.5)
     low, high = _bounds(node, unit=unit)
     usual: int | float = 42 if whole else 4.5
-    chosen = usual + variant * unit
-    if high is not None and chosen > high:
-        chosen = high - variant * unit if low is None or high - variant * unit >= low else high
-    if low is not None and chosen < low:
-        chosen = low + variant * unit if high is None or low + variant * unit <= high else low
+    chosen = _within(usual, low=low, high=high, unit=unit, variant=variant)
     if step:
         chosen = _multiple(chosen, step=step, low=low)
     if whole:
         rounded = math.ceil(chosen)
         return rounded if high is None or rounded <= high else math.floor(chosen)
     return chosen
+
+
+def _within(usual: float, *, low: float | None, high: float | None, unit: float, variant: int) -> float:
+    """The usual number or the nearest allowed one, moved by `variant` units; at the end of a window it starts again."""
+    nearest = usual if high is None or usual <= high else high
+    nearest = nearest if low is None or nearest >= low else low
+    if high is None or nearest + variant * unit <= high:
+        return nearest + variant * unit
+    if low is None:
+        return nearest - variant * unit
+    places = int((high - low) / unit) + 1
+    return low + (int((nearest - low) / unit) + variant) % places * unit
 
 
 def _bounds(node: Schema, *, unit: float) -> tuple[float | None, float | None]:

@@ -58,6 +58,7 @@ def _whole(scenario: Scenario) -> Script:
 
 def _streamed(scenario: Scenario) -> Script:
     events = _events(scenario)
+    scenario = _before_finish(scenario, events)
     if scenario.fault is None:
         frames = [*[b"data: %b\n\n" % _encode(event) for event in events], DONE]
     else:
@@ -67,6 +68,17 @@ def _streamed(scenario: Scenario) -> Script:
     head = Head(200, ((b"content-type", EVENT_STREAM), *_headers(scenario)))
     steps: Script = (head, *_paced(frames, first_s=scenario.first_token_s, per_token_s=scenario.per_token_s))
     return steps if scenario.fault is None else faults_wire.befall(steps, fault=scenario.fault, streamed=True)
+
+
+def _before_finish(scenario: Scenario, events: Sequence[Json]) -> Scenario:
+    """With the place of a fault in mid-stream moved before the first finish, so that it leaves the answer incomplete."""
+    fault = scenario.fault
+    if fault is None or not events:
+        return scenario
+    finish = next(at for at, event in enumerate(events) if event["choices"][0]["finish_reason"] is not None)
+    if fault.after <= finish:
+        return scenario
+    return msgspec.structs.replace(scenario, fault=msgspec.structs.replace(fault, after=finish))
 
 
 def _headers(scenario: Scenario) -> tuple[tuple[bytes, bytes], ...]:
