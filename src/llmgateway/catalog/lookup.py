@@ -198,6 +198,7 @@ def _pins(provider: str, rows: list[tuple[Model, Mapping]]) -> dict[str, Resolut
         pins.setdefault(mapping.model if _owner(model) else model.id, resolution)
     for _, resolution, mapping in own:
         pins.setdefault(mapping.upstream, resolution)
+        pins.setdefault(mapping.upstream.removeprefix(f"{provider}/"), resolution)
     for model, resolution, _ in own:
         for alias in model.aliases:
             pins.setdefault(alias, resolution)

