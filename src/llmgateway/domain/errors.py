@@ -186,7 +186,8 @@ class UpstreamError(Exception):
     """How one attempt failed.
 
     `status_code` is the provider's HTTP status (0 = no HTTP answer); `message` is fit for a caller: a provider's own
-    words only where the row allows it, never a credential; `code` and `param` are the provider's, for its own 4xx.
+    words only where the row allows it, never a credential; `status`, `code` and `param` are the provider's, for its
+    own 4xx, and replace the row's.
     """
 
     def __init__(
@@ -195,6 +196,7 @@ class UpstreamError(Exception):
         message: str,
         *,
         status_code: int = 0,
+        status: int | None = None,
         code: str | None = None,
         param: str | None = None,
         retry_after_s: float | None = None,
@@ -203,6 +205,7 @@ class UpstreamError(Exception):
         self.kind = kind
         self.message = message
         self.status_code = status_code
+        self.status = status
         self.code = code
         self.param = param
         self.retry_after_s = retry_after_s

@@ -92,12 +92,14 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     """One provider's offer of a model.
 
     `upstream`: the provider's own name for it. Capabilities have three states: in `has` yes, in `lacks` no, in
-    neither unknown. `context` and `max_output` are tokens, 0 = unknown. `price` None = unknown.
+    neither unknown. `context` and `max_output` are tokens, 0 = unknown. `price` None = unknown. `protocol`: where it
+    differs from the provider's (Claude at Vertex, OpenAI models that only the responses endpoint serves).
     """
 
     provider: str
     model: str
     upstream: str
+    protocol: Protocol | None = None
     price: Price | None = None
     context: int = 0
     max_output: int = 0
@@ -150,6 +152,21 @@ class HttpRequest(msgspec.Struct, frozen=True):
     method: str = "POST"
 
 
+class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of each request field at one mapping, worked out once per snapshot.
+
+    `untouched`: fields sent as the caller wrote them. `rename`: sent under another name. `listed`: left out and told.
+    `clamp`: maxima. `force`: name → JSON text, always sent. `pass_unknown`: fields nobody knows are sent on.
+    """
+
+    untouched: frozenset[str]
+    rename: dict[str, str]
+    listed: frozenset[str]
+    clamp: dict[str, float]
+    force: dict[str, str]
+    pass_unknown: bool
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """A mapping, one credential and one region: what an attempt is sent to. Everything here is precomputed per snapshot.
 
@@ -164,6 +181,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     head: bytes
     used_model: str
+    parameters: ParameterPlan
 
 
 class Excluded(msgspec.Struct, frozen=True):

@@ -11,15 +11,15 @@ BASIS_POINTS = 10_000
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens of one answer in disjoint buckets, normalised from whatever the provider reports.
+    """Tokens of one answer, normalised from whatever the provider reports.
 
-    `input_tokens` were read afresh; `cached_tokens` came from the provider's prompt cache; `cache_write_*_tokens`
-    were written to it. `output_tokens` includes `reasoning_tokens`. The audio and image counts are parts of
-    prompt or output, for display. `estimated`: the provider reported nothing and we counted ourselves.
-    `floored`: the provider's cached and written tokens exceeded its prompt tokens.
+    `prompt_tokens` is everything that was read; of it `cached_tokens` came from the provider's prompt cache and
+    `cache_write_*_tokens` were written to it; what remains was read afresh (`input_tokens`). `output_tokens` includes
+    `reasoning_tokens`. The audio and image counts are parts of prompt or output. `estimated`: the provider reported
+    nothing and we counted ourselves.
     """
 
-    input_tokens: int = 0
+    prompt_tokens: int = 0
     cached_tokens: int = 0
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
@@ -31,16 +31,20 @@ class Usage(msgspec.Struct, frozen=True):
     output_image_tokens: int = 0
     web_searches: int = 0
     estimated: bool = False
-    floored: bool = False
 
     @property
     def cache_write_tokens(self) -> int:
         return self.cache_write_5m_tokens + self.cache_write_1h_tokens
 
     @property
-    def prompt_tokens(self) -> int:
-        """Everything that was read: fresh, cached and cache-written."""
-        return self.input_tokens + self.cached_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
+    def input_tokens(self) -> int:
+        """Read afresh: prompt − cached − written, floored at 0."""
+        return max(self.prompt_tokens - self.cached_tokens - self.cache_write_tokens, 0)
+
+    @property
+    def floored(self) -> bool:
+        """The provider's cached and written tokens exceed its prompt tokens."""
+        return self.cached_tokens + self.cache_write_tokens > self.prompt_tokens
 
     @property
     def total_tokens(self) -> int:

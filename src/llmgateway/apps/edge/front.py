@@ -1,0 +1,256 @@
+"""Admission: what becomes of a request by its head alone, in the documented order, and its dispatch once it is whole.
+
+Headers (404, 405) → declared length (413) → content type (415) → key (401) → overload (503). Nothing of a body is read
+before the key; a body that will not be read closes the connection.
+"""
+
+import asyncio
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from llmgateway.apps.edge.inbound import Inbound
+from llmgateway.domain import errors
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.identity import ApiKey
+from llmgateway.domain.ids import clean_request_id
+from llmgateway.engine.authenticate import authenticate
+from llmgateway.engine.exchange import RequestFacts
+from llmgateway.engine.pipeline import Gateway, error_headers
+from llmgateway.wire.openai_chat.encode import error_body
+
+CHAT_PATH: Final = b"/v1/chat/completions"
+_SESSION: Final = (b"x-session-id", b"x-session-affinity", b"session_id")
+_CUSTOM: Final = b"x-llmgateway-"
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_MAX_CUSTOM: Final = 32
+
+Page = Callable[[Inbound, ApiKey | None], None]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the edge takes at most. Bytes, counts and seconds."""
+
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_buffered_bytes: int = 512 * 1024 * 1024
+    max_in_flight: int = 2000
+    max_header_bytes: int = 65_536
+    max_headers: int = 100
+    max_uri_bytes: int = 8192
+    header_timeout_s: float = 10
+    body_timeout_s: float = 60
+    idle_timeout_s: float = 75
+    keep_alive_s: float = 15
+    stall_timeout_s: float = 120
+    trusted_proxies: tuple[str, ...] = ()
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A page: `path` exact, or a prefix when it ends with `/`. `public`: no key needed."""
+
+    path: bytes
+    page: Page
+    public: bool = False
+
+
+class Front:
+    """Decides for every request; holds what is shared by all connections of a process."""
+
+    def __init__(self, *, gateway: Gateway, limits: Limits, routes: tuple[Route, ...]) -> None:
+        self.gateway = gateway
+        self.limits = limits
+        self.buffered_bytes = 0
+        self._exact = {route.path: route for route in routes if not route.path.endswith(b"/")}
+        self._prefixes = [route for route in routes if route.path.endswith(b"/")]
+        self._proxies = [ipaddress.ip_network(proxy) for proxy in limits.trusted_proxies]
+
+    def admit(self, inbound: Inbound, *, length: int | None) -> None:
+        """By the head. Raises GatewayError, or sets `inbound.admitted`."""
+        headers = inbound.headers
+        given = next((value for name, value in headers if name == b"x-request-id"), None)
+        inbound.request_id = clean_request_id(given) or f"req_{secrets.token_hex(12)}"
+        if inbound.path != CHAT_PATH:
+            self._admit_page(inbound)
+            return
+        if inbound.method != b"POST":
+            raise self._not_allowed(inbound, b"POST")
+        if length is not None and length > self.limits.max_body_bytes:
+            raise self.too_large()
+        _check_media(headers)
+        inbound.admitted = self._key(headers)
+        self._check_loop(headers)
+        self._check_load()
+
+    def too_large(self) -> GatewayError:
+        megabytes = self.limits.max_body_bytes / (1024 * 1024)
+        return GatewayError(
+            errors.REQUEST_TOO_LARGE, f"The request body is larger than {megabytes:g} MiB. Send less, or raise server.max_body_mb."
+        )
+
+    def dispatch(self, inbound: Inbound, *, peer: str | None) -> None:
+        """The request is whole."""
+        if inbound.path != CHAT_PATH:
+            self._page(inbound)
+            return
+        key = inbound.admitted
+        if key is None:
+            raise AssertionError("only admitted requests are dispatched")  # a bug, not an input
+        body = inbound.body[0] if len(inbound.body) == 1 else b"".join(inbound.body)
+        inbound.body = []
+        facts = self.facts(inbound, peer=peer)
+        self.gateway.meters.in_flight += 1
+        task = asyncio.get_running_loop().create_task(self.gateway.chat(body, key=key, facts=facts, down=inbound))
+        inbound.task = task
+        task.add_done_callback(self._done)
+
+    def refuse(self, inbound: Inbound, error: GatewayError, *, peer: str | None) -> None:
+        """Answers with an error; an authenticated chat request leaves a record of it."""
+        if inbound.admitted is not None and inbound.path == CHAT_PATH and self.gateway.journal.accepting:
+            self.gateway.refuse(error, key=inbound.admitted, facts=self.facts(inbound, peer=peer), down=inbound)
+            return
+        if error.kind is errors.INVALID_API_KEY:
+            self.gateway.meters.unauthenticated += 1
+        inbound.request_id = inbound.request_id or f"req_{secrets.token_hex(12)}"
+        inbound.send(error.status, error_headers(error), error_body(error))
+
+    def facts(self, inbound: Inbound, *, peer: str | None) -> RequestFacts:
+        facts = RequestFacts(inbound.request_id)
+        for name, value in inbound.headers:
+            if name == b"user-agent":
+                facts.user_agent = _text(value)
+            elif name.startswith(b"x-"):
+                _extension(facts, name, value)
+            elif name == b"referer":
+                facts.source = facts.source or _text(value)
+            elif name == b"traceparent":
+                facts.trace_id = _text(value)
+            elif name == b"session_id":
+                facts.session_id = facts.session_id or _text(value)
+        facts.client_ip = self._client_ip(inbound.headers, peer) if self._proxies else peer
+        return facts
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self.gateway.meters.in_flight -= 1
+
+    def _key(self, headers: list[tuple[bytes, bytes]]) -> ApiKey:
+        return authenticate(
+            self.gateway.snapshot,
+            authorization=[value for name, value in headers if name == b"authorization"],
+            api_key=[value for name, value in headers if name == b"x-api-key"],
+        )
+
+    def _check_loop(self, headers: list[tuple[bytes, bytes]]) -> None:
+        for name, value in headers:
+            if name == b"x-llmgateway-hop" and value.decode("latin-1") == self.gateway.snapshot.instance_id:
+                raise GatewayError(errors.LOOP_DETECTED, "This gateway is its own upstream. Check the providers' base_url.")
+
+    def _check_load(self) -> None:
+        limits, gateway = self.limits, self.gateway
+        if gateway.meters.in_flight >= limits.max_in_flight or self.buffered_bytes > limits.max_buffered_bytes:
+            gateway.meters.overloaded += 1
+            raise GatewayError(errors.OVERLOADED, "Too many requests are in flight. Try again shortly.", retry_after_s=1)
+        if not gateway.journal.accepting:
+            gateway.meters.overloaded += 1
+            raise GatewayError(errors.OVERLOADED, "Requests cannot be recorded at the moment. Try again shortly.", retry_after_s=5)
+
+    def _route(self, path: bytes) -> Route | None:
+        found = self._exact.get(path)
+        if found is not None:
+            return found
+        return next((route for route in self._prefixes if path.startswith(route.path)), None)
+
+    def _admit_page(self, inbound: Inbound) -> None:
+        route = self._route(inbound.path)
+        if route is None:
+            shown = inbound.path[:200].decode("latin-1")
+            raise GatewayError(errors.NOT_FOUND, f"There is nothing at {_CONTROL.sub('', shown)}. See /openapi.json.")
+        if inbound.method not in (b"GET", b"HEAD"):
+            raise self._not_allowed(inbound, b"GET, HEAD")
+        inbound.head_only = inbound.method == b"HEAD"
+        if not route.public:
+            inbound.admitted = self._key(inbound.headers)
+
+    def _not_allowed(self, inbound: Inbound, allowed: bytes) -> GatewayError:
+        inbound.extra_headers += b"allow: %b\r\n" % allowed
+        method = inbound.method[:20].decode("latin-1")
+        return GatewayError(errors.METHOD_NOT_ALLOWED, f"{method} is not allowed here. Use {allowed.decode()}.")
+
+    def _page(self, inbound: Inbound) -> None:
+        route = self._route(inbound.path)
+        if route is None:
+            raise AssertionError("only admitted requests are dispatched")  # a bug, not an input
+        try:
+            route.page(inbound, inbound.admitted)
+        except GatewayError as error:
+            inbound.send(error.status, error_headers(error), error_body(error))
+
+    def _client_ip(self, headers: list[tuple[bytes, bytes]], peer: str | None) -> str | None:
+        """The last address of X-Forwarded-For that is not a trusted proxy, if the peer is one."""
+        address = peer
+        hops = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+        for hop in reversed([part.strip() for line in hops for part in line.split(",")]):
+            if address is None or not self._trusted(address):
+                break
+            address = hop if _is_address(hop) else None
+        return address
+
+    def _trusted(self, address: str) -> bool:
+        ip = ipaddress.ip_address(address)
+        return any(ip in network for network in self._proxies)
+
+
+def _check_media(headers: list[tuple[bytes, bytes]]) -> None:
+    """JSON, uncompressed. A body without a content type is taken for JSON."""
+    for name, value in headers:
+        if name == b"content-type":
+            kind = value.partition(b";")[0].strip().lower()
+            if kind != b"application/json" and not kind.endswith(b"+json"):
+                shown = _text(value)[:100]
+                raise GatewayError(errors.UNSUPPORTED_MEDIA, f"The content type '{shown}' is not supported. Send application/json.")
+        elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise GatewayError(errors.UNSUPPORTED_MEDIA, "Compressed bodies are not read. Send it without content-encoding.")
+
+
+def _extension(facts: RequestFacts, name: bytes, value: bytes) -> None:
+    """Headers of our own and of our clients that begin with x-."""
+    if name in _SESSION:
+        facts.session_id = facts.session_id or _text(value)
+    elif name == b"x-source":
+        facts.source = _text(value)
+    elif name == b"x-request-timeout":
+        facts.timeout_s = _seconds(value)
+    elif name == b"x-simulator":
+        facts.forward = b"x-simulator: %b\r\n" % value
+    elif name.startswith(_CUSTOM) and name != b"x-llmgateway-hop":
+        custom = facts.custom = facts.custom or {}
+        if len(custom) < _MAX_CUSTOM:
+            custom[_text(name.removeprefix(_CUSTOM))] = _text(value)
+
+
+def _text(value: bytes) -> str:
+    """At most 256 characters, without control characters."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = value.decode("latin-1")
+    return _CONTROL.sub(" ", text)[:256]
+
+
+def _seconds(value: bytes) -> float | None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < 86_400 else None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""One request on a connection and the answer to it: what came in, and the bytes that go out, in HTTP's framing.
+
+An `Inbound` is the pipeline's `Downstream`. It never reads from the socket and never decides what to answer.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from llmgateway.domain.identity import ApiKey
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+_JSON: Final = b"content-type: application/json\r\n"
+_EVENTS: Final = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+
+
+def status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d Error\r\n" % status
+
+
+class Line(Protocol):
+    """What an answer needs of its connection."""
+
+    @property
+    def congested(self) -> bool: ...
+
+    def put(self, data: bytes) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def answered(self, inbound: "Inbound") -> None: ...
+
+
+class Inbound:
+    """A request as parsed, and its answer. `close_after`: the connection cannot be used for another request;
+    `unread`: because bytes of this one were left unread."""
+
+    __slots__ = (
+        "_chunked", "_line", "_streaming", "admitted", "begun", "body", "body_bytes", "close_after", "done",
+        "extra_headers", "gone", "head_only", "headers", "http10", "method", "path", "query", "request_id",
+        "task", "unread",
+    )  # fmt: skip
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.method = b""
+        self.path = b""
+        self.query = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: list[bytes] = []
+        self.body_bytes = 0
+        self.request_id = ""
+        self.extra_headers = b""
+        self.admitted: ApiKey | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.http10 = False
+        self.close_after = False
+        self.head_only = False
+        self.begun = False
+        self.done = False
+        self.gone = False
+        self.unread = False
+        self._streaming = False
+        self._chunked = False
+
+    @property
+    def congested(self) -> bool:
+        return self._line.congested
+
+    @property
+    def streaming(self) -> bool:
+        """Silence on it is to be broken by keep-alives."""
+        return self._streaming and not self.done
+
+    def send(self, status: int, headers: Headers, body: bytes) -> None:
+        """A whole JSON answer."""
+        self.answer(status, _JSON + _lines(headers), body)
+
+    def answer(self, status: int, header_lines: bytes, body: bytes) -> None:
+        """A whole answer of any type; `header_lines` end with CR LF each."""
+        if self.done or self.gone:
+            return
+        self.begun = self.done = True
+        head = b"%b%bx-request-id: %b\r\n%b%bcontent-length: %d\r\n\r\n" % (
+            status_line(status),
+            header_lines,
+            self.request_id.encode("ascii"),
+            self.extra_headers,
+            b"connection: close\r\n" if self.close_after else b"",
+            len(body),
+        )
+        self._line.put(head if self.head_only else head + body)
+        self._line.answered(self)
+
+    def stream(self, headers: Headers) -> None:
+        self._streaming = True
+        self._chunked = not self.http10
+        self.close_after = self.close_after or self.http10
+        self.extra_headers += _lines(headers)
+
+    def write(self, data: bytes) -> None:
+        if self.done or self.gone:
+            return
+        framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+        self._line.put(framed if self.begun else self._begin() + framed)
+
+    def end(self, data: bytes) -> None:
+        if self.done or self.gone:
+            return
+        framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if self._chunked else data
+        begin = b"" if self.begun else self._begin()
+        self.done = True
+        self._line.put(begin + framed)
+        self._line.answered(self)
+
+    def keep_alive(self) -> None:
+        self.write(KEEP_ALIVE_COMMENT)
+
+    async def drain(self) -> None:
+        await self._line.drain()
+
+    def _begin(self) -> bytes:
+        self.begun = True
+        return b"%b%bx-request-id: %b\r\n%b%b%b\r\n" % (
+            status_line(200),
+            _EVENTS,
+            self.request_id.encode("ascii"),
+            self.extra_headers,
+            b"transfer-encoding: chunked\r\n" if self._chunked else b"",
+            b"connection: close\r\n" if self.close_after else b"",
+        )
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+

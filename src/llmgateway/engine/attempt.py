@@ -1,0 +1,180 @@
+"""Tries the deployments of a plan until one is committed: its first content has been decoded.
+
+Until then a failure is an entry of metadata.routing and the next candidate may take over; after it, the relay goes on
+and what fails is told to the caller. What each failure means is the error table's word.
+"""
+
+from typing import Final
+
+from llmgateway.domain import errors
+from llmgateway.domain.chat import Chat
+from llmgateway.domain.errors import GatewayError, UpstreamError
+from llmgateway.domain.reply import Chunk, Fold
+from llmgateway.domain.routing import Attempt, Deployment, HttpRequest
+from llmgateway.engine.exchange import Exchange
+from llmgateway.engine.ports import Transport, UpstreamResponse
+from llmgateway.wire.upstream import Decoder, Upstream
+
+MAX_WHOLE_BYTES: Final = 64 * 1024 * 1024
+MAX_ERROR_BYTES: Final = 1024 * 1024
+_HELD_CHUNKS: Final = 1000
+_EVENT_STREAM: Final = b"text/event-stream"
+_JSON: Final = b"json"
+
+
+class Committed:
+    """An answer under way: the chunks decoded so far, and where the rest comes from (None: there is no rest)."""
+
+    __slots__ = ("chunks", "decoder", "response")
+
+    def __init__(self, chunks: list[Chunk], decoder: Decoder | None, response: UpstreamResponse | None) -> None:
+        self.chunks = chunks
+        self.decoder = decoder
+        self.response = response
+
+
+async def attempt(
+    exchange: Exchange, chat: Chat, *, codecs: dict[str, Upstream], transport: Transport
+) -> Committed:
+    """Raises GatewayError once every candidate has failed, or one of them refused the request itself."""
+    plan = exchange.plan
+    if plan is None:
+        raise AssertionError("attempt needs a plan")  # a bug, not an input
+    failures: list[UpstreamError] = []
+    for deployment in plan.candidates:
+        tried = exchange.begin(deployment)
+        try:
+            return await _try(exchange, chat, tried, codec=codecs[deployment.provider.protocol], transport=transport)
+        except UpstreamError as error:
+            exchange.failed(error)
+            failures.append(error)
+            if not error.kind.retryable:
+                break
+    raise verdict(failures)
+
+
+async def _try(
+    exchange: Exchange, chat: Chat, tried: Attempt, *, codec: Upstream, transport: Transport
+) -> Committed:
+    to = tried.deployment
+    request, exchange.dropped = codec.build(chat, to=to)
+    if exchange.facts.forward and "x_simulator" in to.provider.quirks:
+        request = HttpRequest(request.origin, request.head + exchange.facts.forward, request.body)
+    timeouts = to.provider.timeouts
+    total_s = timeouts.total_stream if chat.streamed else timeouts.total
+    if exchange.facts.timeout_s is not None:
+        total_s = min(total_s, exchange.facts.timeout_s)
+    response = await transport.send(request, timeouts=timeouts, total_s=total_s)
+    try:
+        tried.status_code = response.status
+        if not 200 <= response.status < 300:
+            raise codec.error(response.status, response.headers, await response.body(limit=MAX_ERROR_BYTES), to=to)
+        if _is_stream(response, expected=chat.streamed, to=to):
+            return await _open_stream(exchange, chat, response, codec=codec, to=to)
+        chunk = codec.whole(await response.body(limit=MAX_WHOLE_BYTES), chat=chat, to=to)
+        exchange.observe(chunk)
+        _refuse_empty(exchange, chunk, to)
+    except BaseException:
+        response.close()
+        raise
+    response.close()
+    return Committed([chunk], None, None)
+
+
+def _is_stream(response: UpstreamResponse, *, expected: bool, to: Deployment) -> bool:
+    """Events or one JSON object, by the content type; a provider may answer with the one we did not ask for."""
+    kind = next((value for name, value in response.headers if name == b"content-type"), b"").lower()
+    if kind.startswith(_EVENT_STREAM):
+        return True
+    if not kind or kind.startswith((b"text/plain", b"application/octet-stream")):
+        return expected
+    if _JSON in kind:
+        return False
+    shown = kind[:100].decode("latin-1")
+    raise UpstreamError(
+        errors.UPSTREAM_ERROR,
+        f"{to.provider.id} answered with content type '{shown}' where JSON or an event stream was expected.",
+        status_code=response.status,
+    )
+
+
+async def _open_stream(
+    exchange: Exchange, chat: Chat, response: UpstreamResponse, *, codec: Upstream, to: Deployment
+) -> Committed:
+    """Reads until the first content, or to the end of an answer that has none."""
+    decoder = codec.decoder(chat=chat, to=to)
+    held: list[Chunk] = []
+    ended = False
+    received = 0
+    while not ended:
+        data = await response.read()
+        received += len(data)
+        chunks = decoder.feed(data) if data else decoder.close()
+        ended = not data
+        for chunk in chunks:
+            exchange.observe(chunk)
+            if chunk.error is not None:
+                if not exchange.first_content_ns:
+                    raise chunk.error
+                ended = True
+            ended = ended or chunk.done
+        held += chunks
+        if chat.streamed and exchange.first_content_ns:
+            return Committed(held, decoder, response)
+        if received > MAX_WHOLE_BYTES or (len(held) > _HELD_CHUNKS and chat.streamed):
+            raise UpstreamError(errors.UPSTREAM_ERROR, f"{to.provider.id} streams without end or content.", status_code=200)
+    return _ended_early(exchange, chat, held, decoder, response, to)
+
+
+def _ended_early(
+    exchange: Exchange, chat: Chat, held: list[Chunk], decoder: Decoder, response: UpstreamResponse, to: Deployment
+) -> Committed:
+    """The stream is over: folded for a caller who wants one object, else checked for being an answer at all."""
+    for chunk in held:
+        if chunk.error is not None:
+            raise chunk.error
+    if not decoder.finished:
+        raise truncated(to)
+    fold = Fold()
+    for chunk in held:
+        fold.add(chunk)
+    whole = fold.response()
+    _refuse_empty(exchange, whole, to)
+    response.release()
+    return Committed(held if chat.streamed else [whole], None, None)
+
+
+def truncated(to: Deployment) -> UpstreamError:
+    return UpstreamError(
+        errors.STREAM_TRUNCATED, f"{to.provider.id} ended its answer without a finish reason.", status_code=200
+    )
+
+
+def _refuse_empty(exchange: Exchange, chunk: Chunk, to: Deployment) -> None:
+    """A 200 with nothing in it is a failure: no content, no tokens, no reason to stop but `stop`."""
+    if exchange.first_content_ns or (exchange.usage is not None and exchange.usage.output_tokens):
+        return
+    if all(choice.raw_finish_reason in (None, "stop") for choice in chunk.choices):
+        raise UpstreamError(errors.UPSTREAM_ERROR, f"{to.provider.id} sent an empty answer.", status_code=200)
+
+
+def verdict(failures: list[UpstreamError]) -> GatewayError:
+    """What the caller is told after every attempt failed: the request's own fault first, then what all have in common,
+    else the last."""
+    last = failures[-1]
+    refused = [error for error in failures if error.kind.blames == "caller"]
+    if refused:
+        chosen = refused[0]
+    elif all(error.kind is errors.UPSTREAM_RATE_LIMITED for error in failures):
+        waits = [error.retry_after_s for error in failures if error.retry_after_s is not None]
+        return GatewayError(last.kind, last.message, retry_after_s=min(waits) if waits else None)
+    else:
+        chosen = last
+    return GatewayError(
+        chosen.kind,
+        chosen.message,
+        param=chosen.param,
+        retry_after_s=chosen.retry_after_s,
+        status=chosen.status,
+        code=chosen.code,
+    )

@@ -1,0 +1,117 @@
+"""An exchange in progress: the facts of one request as they happen. The only mutable thing on the path.
+
+`pipeline` and `attempt` write them down, `settle` reads them once.
+"""
+
+import time
+
+from llmgateway.domain.chat import Chat
+from llmgateway.domain.errors import GatewayError, UpstreamError
+from llmgateway.domain.identity import ApiKey
+from llmgateway.domain.reply import Chunk, Delta
+from llmgateway.domain.routing import Attempt, Deployment, RoutePlan
+from llmgateway.domain.usage import Usage
+
+
+class RequestFacts:
+    """What the edge knows of a request besides its body; text already cleaned of control characters."""
+
+    __slots__ = ("client_ip", "custom", "debug", "forward", "request_id", "session_id", "source", "timeout_s", "trace_id", "user_agent")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.session_id: str | None = None
+        self.source: str | None = None
+        self.user_agent: str | None = None
+        self.trace_id: str | None = None
+        self.client_ip: str | None = None
+        self.custom: dict[str, str] | None = None
+        self.timeout_s: float | None = None
+        self.debug = False
+        self.forward = b""
+
+
+class Exchange:
+    """One request of one key. Times: `started_us` since 1970, `*_ns` of the monotonic clock (0 = not yet)."""
+
+    __slots__ = (
+        "attempts", "chat", "content_characters", "dropped", "error", "facts", "finish_reason", "first_content_ns",
+        "first_reasoning_ns", "key", "log_id", "plan", "raw_finish_reason", "relayed", "reported_model",
+        "service_tier", "settled", "started_ns", "started_us", "usage",
+    )  # fmt: skip
+
+    def __init__(self, *, log_id: str, key: ApiKey, facts: RequestFacts) -> None:
+        self.log_id = log_id
+        self.key = key
+        self.facts = facts
+        self.started_us = time.time_ns() // 1000
+        self.started_ns = time.monotonic_ns()
+        self.chat: Chat | None = None
+        self.plan: RoutePlan | None = None
+        self.attempts: list[Attempt] = []
+        self.dropped: tuple[str, ...] = ()
+        self.usage: Usage | None = None
+        self.service_tier: str | None = None
+        self.reported_model: str | None = None
+        self.finish_reason: str | None = None
+        self.raw_finish_reason: str | None = None
+        self.first_content_ns = 0
+        self.first_reasoning_ns = 0
+        self.content_characters = 0
+        self.relayed = False
+        self.error: GatewayError | None = None
+        self.settled = False
+
+    def begin(self, deployment: Deployment) -> Attempt:
+        """A new attempt; its facts replace those of the one before."""
+        attempt = Attempt(
+            deployment=deployment,
+            log_id=f"{self.log_id}-{len(self.attempts) + 1}",
+            started_ns=time.monotonic_ns(),
+        )
+        self.attempts.append(attempt)
+        self.usage = self.service_tier = self.reported_model = self.finish_reason = self.raw_finish_reason = None
+        self.first_content_ns = self.first_reasoning_ns = self.content_characters = 0
+        return attempt
+
+    def failed(self, error: UpstreamError) -> None:
+        """The last attempt ended so."""
+        attempt = self.attempts[-1]
+        attempt.ended_ns = time.monotonic_ns()
+        attempt.status_code = error.status_code or attempt.status_code
+        attempt.error_type = error.kind.routing
+        attempt.error_code = error.code or error.kind.code
+        attempt.error_message = error.message
+        attempt.succeeded = False
+
+    def observe(self, chunk: Chunk) -> None:
+        """Notes what a chunk tells about the answer."""
+        wire = chunk.wire
+        if wire is not None:
+            if not self.first_content_ns:
+                self.first_content_ns = time.monotonic_ns()
+            self.content_characters += wire.content_bytes
+            return
+        for choice in chunk.choices:
+            self._delta(choice.delta)
+            if choice.finish_reason is not None:
+                self.finish_reason = choice.finish_reason
+                self.raw_finish_reason = choice.raw_finish_reason
+        if chunk.usage is not None:
+            self.usage = chunk.usage
+        self.service_tier = chunk.service_tier or self.service_tier
+        self.reported_model = chunk.reported_model or self.reported_model
+
+    def _delta(self, delta: Delta) -> None:
+        characters = len(delta.content) if delta.content else 0
+        if delta.reasoning:
+            characters += len(delta.reasoning)
+            self.first_reasoning_ns = self.first_reasoning_ns or time.monotonic_ns()
+        for call in delta.tool_calls or ():
+            if call.function:
+                characters += len(call.function.arguments or "") + len(call.function.name or "")
+        if delta.refusal:
+            characters += len(delta.refusal)
+        self.content_characters += characters
+        if not self.first_content_ns and (characters or delta.has_content):
+            self.first_content_ns = time.monotonic_ns()

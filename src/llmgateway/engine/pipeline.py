@@ -1,0 +1,204 @@
+"""The straight line of one request: decode, plan, attempt, relay, settle; whatever happens, settled exactly once."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from llmgateway.domain import errors
+from llmgateway.domain.chat import Chat
+from llmgateway.domain.errors import GatewayError, UpstreamError
+from llmgateway.domain.identity import ApiKey
+from llmgateway.domain.ids import LogIds
+from llmgateway.domain.reply import Chunk
+from llmgateway.engine.attempt import Committed, attempt, truncated
+from llmgateway.engine.exchange import Exchange, RequestFacts
+from llmgateway.engine.ports import Downstream, Journal, Transport
+from llmgateway.engine.meters import Meters
+from llmgateway.engine.plan import plan_route
+from llmgateway.engine.settle import settle
+from llmgateway.engine.snapshot import Snapshot
+from llmgateway.wire.openai_chat.encode import StreamEncoder, error_body, whole_answer
+from llmgateway.wire.openai_chat.request import read_request
+from llmgateway.wire.upstream import Upstream
+
+
+class Gateway:
+    """The data plane. `snapshot` is read once per request, so that a reload never changes one under way.
+
+    `report` hears of bugs: the exchange's log id and the exception.
+    """
+
+    def __init__(
+        self,
+        *,
+        snapshot: Snapshot,
+        codecs: dict[str, Upstream],
+        transport: Transport,
+        journal: Journal,
+        meters: Meters,
+        report: Callable[[str, BaseException], None],
+    ) -> None:
+        self.snapshot = snapshot
+        self.journal = journal
+        self.meters = meters
+        self._codecs = codecs
+        self._transport = transport
+        self._report = report
+        self._ids = LogIds()
+
+    async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
+        """One POST /v1/chat/completions, from its body to its last byte."""
+        exchange = Exchange(log_id=self._ids.next(), key=key, facts=facts)
+        line = _Line(self, exchange, down)
+        try:
+            chat = exchange.chat = read_request(body)
+            exchange.plan = plan_route(chat, snapshot=self.snapshot, today=datetime.now(UTC).date())
+            if chat.streamed:
+                down.stream(())
+            committed = await attempt(exchange, chat, codecs=self._codecs, transport=self._transport)
+            if chat.streamed:
+                await line.relay(chat, committed)
+            else:
+                line.whole(chat, committed.chunks[0])
+        except GatewayError as error:
+            line.fail(error)
+        except asyncio.CancelledError:
+            line.cancel()
+            raise
+        except Exception as error:  # the edge of a request: a bug must not lose its record nor its answer
+            self._report(exchange.log_id, error)
+            line.fail(GatewayError(errors.INTERNAL, f"The gateway failed. Report log id {exchange.log_id}."))
+
+    def refuse(self, error: GatewayError, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
+        """An authenticated request that is refused before its body is read: it has a record all the same."""
+        _Line(self, Exchange(log_id=self._ids.next(), key=key, facts=facts), down).fail(error)
+
+
+class _Line:
+    """The way back of one exchange."""
+
+    __slots__ = ("_created", "_down", "_encoder", "_exchange", "_gateway")
+
+    def __init__(self, gateway: Gateway, exchange: Exchange, down: Downstream) -> None:
+        self._gateway = gateway
+        self._exchange = exchange
+        self._down = down
+        self._created = int(time.time())
+        self._encoder: StreamEncoder | None = None
+
+    def whole(self, chat: Chat, chunk: Chunk) -> None:
+        exchange = self._exchange
+        exchange.relayed = True
+        settlement = settle(exchange)
+        body = whole_answer(
+            chunk,
+            answer_id=chunk.id or f"chatcmpl-{exchange.log_id}",
+            created=self._created,
+            model=exchange.attempts[-1].deployment.used_model,
+            usage=settlement.usage or b"{}",
+            metadata=settlement.metadata or b"{}",
+            hide_reasoning=chat.hides_reasoning,
+        )
+        self._gateway.meters.count(settlement.record)
+        self._gateway.journal.append(settlement.record, then=lambda: self._down.send(200, (), body))
+
+    async def relay(self, chat: Chat, committed: Committed) -> None:
+        """Hands on what comes until the provider is done, fails, or the caller leaves (then this is cancelled)."""
+        encoder = self._encoder = self._stream_encoder(chat)
+        decoder, response, down = committed.decoder, committed.response, self._down
+        try:
+            ended = self._pass_on(committed.chunks, encoder)
+            while decoder is not None and response is not None and not ended:
+                if down.congested:
+                    await down.drain()
+                data = await response.read()
+                ended = self._pass_on(decoder.feed(data) if data else decoder.close(), encoder, observe=True)
+                if not data:
+                    break
+            if decoder is not None and not decoder.finished:
+                raise truncated(self._exchange.attempts[-1].deployment)
+        except UpstreamError as error:
+            self._exchange.failed(error)
+            self.fail(GatewayError(error.kind, error.message, status=error.status, code=error.code))
+        else:
+            self._finish(encoder)
+            if response is not None:
+                response.release()
+                response = None
+        finally:
+            if response is not None:
+                response.close()
+
+    def fail(self, error: GatewayError) -> None:
+        exchange, down = self._exchange, self._down
+        if exchange.settled:
+            return
+        settlement = settle(exchange, error=error, status=error.status)
+        self._gateway.meters.count(settlement.record)
+        if down.begun or exchange.relayed:
+            encoder = self._encoder or self._stream_encoder(exchange.chat)
+            last = encoder.failure(error, usage=settlement.usage, metadata=settlement.metadata)
+            self._gateway.journal.append(settlement.record, then=lambda: down.end(last))
+        else:
+            headers, body = error_headers(error), error_body(error, metadata=settlement.metadata)
+            self._gateway.journal.append(settlement.record, then=lambda: down.send(error.status, headers, body))
+
+    def cancel(self) -> None:
+        """The caller has left; nothing is told to anyone but the record."""
+        exchange = self._exchange
+        if exchange.settled:
+            return
+        if exchange.attempts:
+            exchange.attempts[-1].error_type = "none"
+        settlement = settle(exchange, status=499)
+        self._gateway.meters.count(settlement.record)
+        self._gateway.journal.append(settlement.record)
+
+    def _finish(self, encoder: StreamEncoder) -> None:
+        exchange = self._exchange
+        settlement = settle(exchange)
+        last = encoder.final(usage=settlement.usage or b"{}", metadata=settlement.metadata or b"{}", extra=None)
+        self._gateway.meters.count(settlement.record)
+        self._gateway.journal.append(settlement.record, then=lambda: self._down.end(last))
+
+    def _pass_on(self, chunks: list[Chunk], encoder: StreamEncoder, *, observe: bool = False) -> bool:
+        """Writes what came in one read in one piece; True once the provider said it is done. Raises its error."""
+        exchange = self._exchange
+        ended = False
+        error: UpstreamError | None = None
+        for chunk in chunks:
+            if observe:
+                exchange.observe(chunk)
+            ended = ended or chunk.done
+            error = error or chunk.error
+        data = encoder.feed(chunks)
+        if data:
+            exchange.relayed = True
+            self._down.write(data)
+        if error is not None:
+            raise error
+        return ended
+
+    def _stream_encoder(self, chat: Chat | None) -> StreamEncoder:
+        exchange = self._exchange
+        options = chat.request.stream_options if chat is not None else None
+        attempts = exchange.attempts
+        return StreamEncoder(
+            fallback_id=f"chatcmpl-{exchange.log_id}",
+            created=self._created,
+            model=attempts[-1].deployment.used_model if attempts else "",
+            naive=options is None or not options.include_usage,
+            hide_reasoning=chat is not None and chat.hides_reasoning,
+        )
+
+
+def error_headers(error: GatewayError) -> tuple[tuple[bytes, bytes], ...]:
+    """`retry-after`, and `x-should-retry` for SDKs: our own retries are done, unless we know when to come back."""
+    headers: list[tuple[bytes, bytes]] = []
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+    should = error.kind.should_retry
+    if should is not None and (should or error.retry_after_s is None):
+        headers.append((b"x-should-retry", b"true" if should else b"false"))
+    return tuple(headers)

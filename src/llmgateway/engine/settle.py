@@ -1,0 +1,214 @@
+"""Ends an exchange: usage to cost to record, and the objects that tell the caller. Runs once per exchange.
+
+Failed attempts nothing of which reached the client are not billed; an answer that was cut or left is billed as
+reported, else as estimated.
+"""
+
+import time
+from typing import Final
+
+import msgspec
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.record import AttemptRow, ExchangeRow, LogRecord
+from llmgateway.domain.routing import Attempt
+from llmgateway.domain.usage import Cost, Usage, cost_of
+from llmgateway.engine.exchange import Exchange
+from llmgateway.engine.tokens import estimate_prompt, estimate_text
+from llmgateway.wire.openai_chat.account import (
+    ErrorMetadata,
+    Metadata,
+    RoutingEntry,
+    metadata_json,
+    usage_json,
+)
+
+_OUTCOMES: Final = {
+    "stop": "completed",
+    "function_call": "tool_calls",
+    "length": "length_limit",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+}
+_NOTHING: Final = Usage()
+_FREE: Final = Cost()
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """The record for the journal; `usage` and `metadata` as JSON for the caller, None where there is none."""
+
+    record: LogRecord
+    usage: bytes | None
+    metadata: bytes | None
+
+
+def settle(exchange: Exchange, *, error: GatewayError | None = None, status: int = 200) -> Settlement:
+    """`error`: what the caller was told instead of, or after, an answer. `status` 499: it had left."""
+    exchange.settled = True
+    now_ns = time.monotonic_ns()
+    attempt = exchange.attempts[-1] if exchange.attempts else None
+    if attempt is not None and not attempt.ended_ns:
+        attempt.ended_ns = now_ns
+        attempt.succeeded = error is None and status == 200
+        attempt.first_byte_ns = exchange.first_content_ns
+    usage, cost = _billed(exchange, answered=exchange.relayed or (error is None and status == 200))
+    routing = [_entry(one) for one in exchange.attempts]
+    metadata = None
+    if error is not None and not exchange.relayed:
+        if routing:
+            metadata = metadata_json(ErrorMetadata(exchange.facts.request_id, routing))
+    elif attempt is not None:
+        metadata = metadata_json(_metadata(exchange, attempt, routing))
+    row = _exchange_row(exchange, attempt, usage or _NOTHING, cost, error, status, now_ns)
+    rows = tuple([_attempt_row(exchange, seq, one) for seq, one in enumerate(exchange.attempts, 1)])
+    return Settlement(LogRecord(row, rows), usage_json(usage, cost) if usage is not None else None, metadata)
+
+
+def _billed(exchange: Exchange, *, answered: bool) -> tuple[Usage | None, Cost | None]:
+    """Usage and cost; None for an exchange without an answer, a cost of None where no price is known."""
+    chat = exchange.chat
+    if not answered or chat is None or not exchange.attempts:
+        return None, _FREE
+    usage = exchange.usage
+    if usage is None:
+        prompt = estimate_prompt(chat.traits.prompt_bytes, messages=len(chat.request.messages))
+        usage = Usage(
+            prompt_tokens=prompt, output_tokens=estimate_text(exchange.content_characters), estimated=True
+        )
+    price = exchange.attempts[-1].deployment.mapping.price
+    return usage, None if price is None else cost_of(usage, price, service_tier=exchange.service_tier)
+
+
+def _entry(attempt: Attempt) -> RoutingEntry:
+    deployment = attempt.deployment
+    return RoutingEntry(
+        deployment.provider.id,
+        deployment.mapping.model,
+        deployment.region,
+        attempt.status_code,
+        attempt.error_type,
+        attempt.succeeded,
+        deployment.credential.fingerprint,
+        attempt.log_id,
+        (attempt.ended_ns - attempt.started_ns) // 1_000_000,
+    )
+
+
+def _metadata(exchange: Exchange, attempt: Attempt, routing: list[RoutingEntry]) -> Metadata:
+    deployment = attempt.deployment
+    sent = deployment.mapping.upstream
+    reported = exchange.reported_model
+    return Metadata(
+        exchange.facts.request_id,
+        exchange.chat.request.model if exchange.chat is not None else "",
+        exchange.plan.requested_provider if exchange.plan is not None else None,
+        deployment.used_model,
+        deployment.provider.id,
+        deployment.region,
+        sent,
+        routing,
+        attempt.log_id,
+        False,
+        exchange.dropped,
+        reported if reported is not None and reported != sent else msgspec.UNSET,
+    )
+
+
+def _outcome(exchange: Exchange, error: GatewayError | None, status: int) -> str:
+    if status == 499:
+        return "canceled"
+    if error is None:
+        return _OUTCOMES.get(exchange.finish_reason or "stop", "completed")
+    if error.kind.blames == "caller":
+        return "client_error"
+    return "gateway_error" if error.kind.blames == "gateway" else "upstream_error"
+
+
+def _exchange_row(
+    exchange: Exchange,
+    attempt: Attempt | None,
+    usage: Usage,
+    cost: Cost | None,
+    error: GatewayError | None,
+    status: int,
+    now_ns: int,
+) -> ExchangeRow:
+    facts, chat, plan = exchange.facts, exchange.chat, exchange.plan
+    deployment = attempt.deployment if attempt is not None else None
+    price = deployment.mapping.price if deployment is not None else None
+    started = exchange.started_ns
+    return ExchangeRow(
+        log_id=exchange.log_id,
+        request_id=facts.request_id,
+        started_us=exchange.started_us,
+        duration_us=(now_ns - started) // 1000,
+        ttft_us=(exchange.first_content_ns - started) // 1000 if exchange.first_content_ns else None,
+        ttfr_us=(exchange.first_reasoning_ns - started) // 1000 if exchange.first_reasoning_ns else None,
+        project=exchange.key.project.id,
+        key_id=exchange.key.id,
+        session_id=facts.session_id,
+        source=facts.source,
+        user_agent=facts.user_agent,
+        trace_id=facts.trace_id,
+        client_ip=facts.client_ip,
+        custom=msgspec.json.encode(facts.custom).decode() if facts.custom else None,
+        stream=chat is not None and chat.streamed,
+        requested_model=chat.request.model if chat is not None else None,
+        requested_provider=plan.requested_provider if plan is not None else None,
+        used_model=deployment.used_model if deployment is not None else None,
+        used_provider=deployment.provider.id if deployment is not None else None,
+        used_region=deployment.region if deployment is not None else None,
+        upstream_model=deployment.mapping.upstream if deployment is not None else None,
+        reported_model=exchange.reported_model,
+        status=status if error is None else error.status,
+        outcome=_outcome(exchange, error, status),
+        finish_reason=exchange.finish_reason,
+        raw_finish_reason=exchange.raw_finish_reason,
+        error_type=error.kind.type if error is not None else None,
+        error_code=error.code if error is not None else None,
+        error_message=error.message if error is not None else None,
+        truncated=error is not None and exchange.relayed,
+        cached=False,
+        attempts=len(exchange.attempts),
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cached_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        usage_source=None if usage is _NOTHING else "estimated" if usage.estimated else "reported",
+        cost_total=cost.total if cost is not None else None,
+        cost_input=cost.input if cost is not None else None,
+        cost_cached_input=cost.cached_input if cost is not None else None,
+        cost_cache_write=cost.cache_write if cost is not None else None,
+        cost_output=cost.output if cost is not None else None,
+        cost_request=cost.request if cost is not None else None,
+        cost_web_search=cost.web_search if cost is not None else None,
+        cost_image_output=cost.image_output if cost is not None else None,
+        price_version=price.as_of or price.source or None if price is not None else None,
+        dropped_parameters=", ".join(exchange.dropped) or None,
+        routing=msgspec.json.encode(plan.excluded).decode() if plan is not None and plan.excluded else None,
+    )
+
+
+def _attempt_row(exchange: Exchange, seq: int, attempt: Attempt) -> AttemptRow:
+    deployment = attempt.deployment
+    started = attempt.started_ns
+    return AttemptRow(
+        log_id=attempt.log_id,
+        exchange_id=exchange.log_id,
+        seq=seq,
+        provider=deployment.provider.id,
+        model=deployment.mapping.model,
+        region=deployment.region,
+        upstream_model=deployment.mapping.upstream,
+        credential=deployment.credential.fingerprint,
+        started_us=exchange.started_us + (started - exchange.started_ns) // 1000,
+        duration_us=(attempt.ended_ns - started) // 1000,
+        ttft_us=(attempt.first_byte_ns - started) // 1000 if attempt.first_byte_ns else None,
+        status_code=attempt.status_code,
+        error_type=attempt.error_type,
+        error_code=attempt.error_code,
+        error_message=attempt.error_message,
+        succeeded=attempt.succeeded,
+        upstream_cost=attempt.upstream_cost,
+    )

@@ -1,0 +1,78 @@
+"""Renders the data plane's counters for Prometheus, when somebody asks and not before.
+
+The counters themselves are plain integers elsewhere; here they get names, labels and units.
+"""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from llmgateway.domain.usage import PICO
+from llmgateway.engine.meters import DURATION_BOUNDS_S, Histogram, Meters, Route
+
+_ROUTE = ("provider", "model")
+Gauges = Callable[[], dict[str, float]]
+
+
+def renderer(meters: Meters, *, gauges: Gauges) -> Callable[[], bytes]:
+    """A function that gives the whole page. `gauges`: further names (without prefix) and values at this moment."""
+    registry = CollectorRegistry()
+    registry.register(_MetersCollector(meters, gauges))
+    ProcessCollector(registry=registry)
+    return lambda: generate_latest(registry)
+
+
+class _MetersCollector(Collector):
+    def __init__(self, meters: Meters, gauges: Gauges) -> None:
+        self._meters = meters
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        meters = self._meters
+        requests = CounterMetricFamily(
+            "llmgateway_requests", "Exchanges, by outcome.", labels=(*_ROUTE, "outcome", "status")
+        )
+        for (provider, model, outcome, status), count in meters.requests.items():
+            requests.add_metric((provider, model, outcome, str(status)), count)
+        yield requests
+        attempts = CounterMetricFamily(
+            "llmgateway_attempts", "Requests to providers, by how they ended.", labels=(*_ROUTE, "error_type")
+        )
+        for (provider, model, error_type), count in meters.attempts.items():
+            attempts.add_metric((provider, model, error_type), count)
+        yield attempts
+        yield from _routes(meters.routes)
+        yield CounterMetricFamily(
+            "llmgateway_unauthenticated_requests", "Requests without a valid key.", value=meters.unauthenticated
+        )
+        yield CounterMetricFamily("llmgateway_overloaded_requests", "Requests refused with 503.", value=meters.overloaded)
+        yield GaugeMetricFamily("llmgateway_requests_in_flight", "Chat requests under way.", value=meters.in_flight)
+        for name, value in self._gauges().items():
+            yield GaugeMetricFamily(f"llmgateway_{name}", name.replace("_", " ").capitalize() + ".", value=value)
+
+
+def _routes(routes: dict[tuple[str, str], Route]) -> Iterable[Metric]:
+    tokens = CounterMetricFamily("llmgateway_tokens", "Tokens, by kind.", labels=(*_ROUTE, "kind"))
+    cost = CounterMetricFamily("llmgateway_cost_usd", "What the answers cost.", labels=_ROUTE)
+    duration = HistogramMetricFamily("llmgateway_request_duration_seconds", "From head to last byte.", labels=_ROUTE)
+    ttft = HistogramMetricFamily("llmgateway_time_to_first_token_seconds", "From head to first content.", labels=_ROUTE)
+    for labels, route in routes.items():
+        tokens.add_metric((*labels, "prompt"), route.prompt_tokens)
+        tokens.add_metric((*labels, "completion"), route.completion_tokens)
+        tokens.add_metric((*labels, "cached"), route.cached_tokens)
+        cost.add_metric(labels, route.cost_picousd / PICO)
+        duration.add_metric(labels, *_histogram(route.duration))
+        ttft.add_metric(labels, *_histogram(route.ttft))
+    return (tokens, cost, duration, ttft)
+
+
+def _histogram(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
+    total = 0.0
+    buckets: list[tuple[str, float]] = []
+    for bound, count in zip((*map(str, DURATION_BOUNDS_S), "+Inf"), histogram.buckets, strict=True):
+        total += count
+        buckets.append((bound, total))
+    return buckets, histogram.sum_us / 1_000_000

@@ -1,0 +1,105 @@
+"""Prints what an answer cost and which way it went: the `usage` and `metadata` objects of both API pages.
+
+Written by hand, byte by byte, since it stands on every answer and money must come out as plain decimal numbers.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from llmgateway.domain.usage import Cost, Usage, decimal_usd
+
+NO_PRICE: Final = "no price known"
+ESTIMATED: Final = "estimated"
+FLOORED: Final = "cached tokens reported by the provider exceed its prompt tokens"
+
+
+class RoutingEntry(Struct, frozen=True):
+    """One attempt, as metadata.routing tells it."""
+
+    provider: str
+    model: str
+    region: str | None
+    status_code: int
+    error_type: str
+    succeeded: bool
+    apiKeyHash: str
+    logId: str
+    latency_ms: int
+
+
+class Metadata(Struct, frozen=True):
+    """Every key of the API page is always there; `reported_model` only where the answer names another model."""
+
+    request_id: str
+    requested_model: str
+    requested_provider: str | None
+    used_model: str
+    used_provider: str
+    used_region: str | None
+    underlying_used_model: str
+    routing: list[RoutingEntry]
+    log_id: str
+    cached: bool
+    dropped_parameters: tuple[str, ...]
+    reported_model: str | UnsetType = UNSET
+
+
+class ErrorMetadata(Struct, frozen=True):
+    """What an error tells of the attempts that were made."""
+
+    request_id: str
+    routing: list[RoutingEntry]
+
+
+def info_of(usage: Usage, cost: Cost | None) -> str | None:
+    """Why a cost is missing or estimated; None when there is nothing to say."""
+    said = [
+        text
+        for text, applies in ((NO_PRICE, cost is None), (ESTIMATED, usage.estimated), (FLOORED, usage.floored))
+        if applies
+    ]
+    return "; ".join(said) if said else None
+
+
+def usage_json(usage: Usage, cost: Cost | None) -> bytes:
+    """The `usage` object. Costs are absent where no price is known."""
+    text = (
+        f'{{"prompt_tokens":{usage.prompt_tokens},"completion_tokens":{usage.output_tokens},'
+        f'"total_tokens":{usage.total_tokens},"reasoning_tokens":{usage.reasoning_tokens},'
+        f'"prompt_tokens_details":{{"cached_tokens":{usage.cached_tokens},'
+        f'"cache_write_tokens":{usage.cache_write_tokens},"audio_tokens":{usage.input_audio_tokens},'
+        f'"image_tokens":{usage.input_image_tokens}}},'
+        f'"completion_tokens_details":{{"reasoning_tokens":{usage.reasoning_tokens},'
+        f'"audio_tokens":{usage.output_audio_tokens},"image_tokens":{usage.output_image_tokens}}}'
+    )
+    if cost is not None:
+        text += _cost_members(cost)
+    info = info_of(usage, cost)
+    return f'{text},"info":"{info}"}}'.encode() if info else f"{text}}}".encode()
+
+
+def _cost_members(cost: Cost) -> str:
+    total = decimal_usd(cost.total)
+    fresh, output = decimal_usd(cost.input), decimal_usd(cost.output)
+    cached, request = decimal_usd(cost.cached_input), decimal_usd(cost.request)
+    written, search = decimal_usd(cost.cache_write), decimal_usd(cost.web_search)
+    optional = ""
+    if cost.cache_write:
+        optional += f',"cost_usd_cache_write":{written}'
+    if cost.web_search:
+        optional += f',"cost_usd_web_search":{search}'
+    if cost.image_output:
+        optional += f',"cost_usd_image_output":{decimal_usd(cost.image_output)}'
+    return (
+        f',"cost_usd_total":{total},"cost_usd_input":{fresh},"cost_usd_output":{output},'
+        f'"cost_usd_cached_input":{cached},"cost_usd_request":{request}{optional},"cost":{total},'
+        f'"cost_details":{{"upstream_inference_cost":{decimal_usd(cost.upstream_inference)},"input_cost":{fresh},'
+        f'"output_cost":{output},"cached_input_cost":{cached},"cache_write_input_cost":{written},'
+        f'"request_cost":{request},"web_search_cost":{search},"total_cost":{total}}}'
+    )
+
+
+def metadata_json(metadata: Metadata | ErrorMetadata) -> bytes:
+    return msgspec.json.encode(metadata)

@@ -1,0 +1,155 @@
+"""Builds the request to an OpenAI-compatible provider from the caller's own spans.
+
+What need not change is sent byte for byte, in the caller's order, so that provider-side prompt caches see the same
+prefix from turn to turn. Each field that does change has its own small function; what is left out is listed.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from llmgateway.domain.chat import Chat
+from llmgateway.domain.routing import Deployment, HttpRequest
+from llmgateway.wire.params import CONSUMED, OURS
+
+_INCLUDE_USAGE: Final = Raw(b'{"include_usage":true}')
+_INCLUDE_USAGE_PLAIN: Final = Raw(b'{"include_usage":true,"include_obfuscation":false}')
+_EMPTY: Final = Raw(b'""')
+_ROLES_WITH_CONTENT: Final = frozenset(("system", "developer", "user"))
+_MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
+_TOOLS: Final = msgspec.json.Decoder(list[Raw])
+_REASONING_MEMBERS: Final = ("reasoning", "reasoning_content", "reasoning_details")
+
+
+def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
+    """The request ready for the wire, and the parameters that were left out."""
+    plan = to.parameters
+    dropped: list[str] = []
+    body: dict[str, Raw] = {}
+    untouched = plan.untouched
+    for name, span in chat.raw.items():
+        if name in untouched:
+            body[name] = span
+        elif name == "model":
+            body["model"] = Raw(msgspec.json.encode(to.mapping.upstream))
+        elif name == "messages":
+            body["messages"] = _messages(chat, span, to, dropped) if chat.traits.rebuild else span
+        elif name not in OURS and name not in CONSUMED:
+            _policy(name, span, to, body, dropped)
+    if chat.raw.keys() & OURS - {"model", "messages"} or chat.streamed:
+        _ours(chat, to, body, dropped)
+    for name, text in plan.force.items():
+        body[name] = Raw(text.encode())
+    return HttpRequest(to.origin, to.head, msgspec.json.encode(body)), tuple(dropped)
+
+
+def _policy(name: str, span: Raw, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
+    """A field with a rule of its own at this provider, or one nobody knows."""
+    plan = to.parameters
+    if name in plan.listed:
+        dropped.append(name)
+    elif name in plan.clamp:
+        value = msgspec.json.decode(span, type=float)
+        body[plan.rename.get(name, name)] = span if value <= plan.clamp[name] else Raw(_number(plan.clamp[name]))
+    elif name in plan.rename:
+        body[plan.rename[name]] = span
+    elif name in plan.force:
+        dropped.append(name)
+    elif plan.pass_unknown:
+        body[name] = span
+    else:
+        dropped.append(name)
+
+
+def _number(value: float) -> bytes:
+    return msgspec.json.encode(int(value) if value == int(value) else value)
+
+
+def _ours(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
+    request = chat.request
+    if chat.streamed and "no_stream_options" not in to.provider.quirks:
+        options = request.stream_options
+        obfuscation = options.include_obfuscation if options is not None else None
+        body["stream_options"] = _INCLUDE_USAGE_PLAIN if obfuscation is False else _INCLUDE_USAGE
+    if request.tools:
+        _tools(chat, to, body, dropped)
+    if request.web_search and "web_search_options" not in body:
+        body["web_search_options"] = Raw(b"{}")
+    if request.reasoning is not None:
+        _reasoning(chat, to, body, dropped)
+    for name in ("effort", "image_config", "sensitive_word_check"):
+        if getattr(request, name) is not None:
+            if to.parameters.pass_unknown or name in to.provider.quirks:
+                body[name] = chat.raw[name]
+            else:
+                dropped.append(name)
+    dropped.extend(name for name in ("free_models_only", "no_reasoning") if getattr(request, name))
+
+
+def _tools(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
+    """Functions as they are; a web_search tool becomes `web_search_options`, which is how this protocol says it."""
+    tools = chat.request.tools or []
+    search = next((tool for tool in tools if tool.type == "web_search"), None)
+    if search is None:
+        body["tools"] = chat.raw["tools"]
+        return
+    spans = _TOOLS.decode(chat.raw["tools"])
+    kept = [span for span, tool in zip(spans, tools, strict=True) if tool.type != "web_search"]
+    if kept:
+        body["tools"] = Raw(msgspec.json.encode(kept))
+    options: dict[str, Any] = {}
+    if search.search_context_size is not None:
+        options["search_context_size"] = search.search_context_size
+    if search.user_location is not None:
+        options["user_location"] = _location(search.user_location)
+    body.setdefault("web_search_options", Raw(msgspec.json.encode(options)))
+    where = tools.index(search)
+    dropped.extend(
+        f"tools[{where}].{name}"
+        for name in ("max_uses", "allowed_domains", "blocked_domains")
+        if getattr(search, name) is not None
+    )
+
+
+def _location(location: dict[str, Raw]) -> dict[str, Any]:
+    """Chat completions nest the place one deeper than the tool does (platform.openai.com/docs/guides/tools-web-search)."""
+    if "approximate" in location:
+        return dict(location)
+    place = {name: span for name, span in location.items() if name != "type"}
+    return {"type": "approximate", "approximate": place}
+
+
+def _reasoning(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
+    """Vendors with a `reasoning` object get ours; the others the effort alone."""
+    reasoning = chat.request.reasoning
+    if reasoning is None:
+        return
+    if "reasoning_object" in to.provider.quirks:
+        body["reasoning"] = chat.raw["reasoning"]
+        return
+    if reasoning.effort is not None:
+        body["reasoning_effort"] = Raw(msgspec.json.encode(reasoning.effort))
+    if reasoning.summary is not None:
+        dropped.append("reasoning.summary")
+
+
+def _messages(chat: Chat, span: Raw, to: Deployment, dropped: list[str]) -> Raw:
+    """Missing contents become empty strings; earlier reasoning goes to providers that take it, under their name."""
+    messages = _MESSAGES.decode(span)
+    quirks = to.provider.quirks
+    for message, typed in zip(messages, chat.request.messages, strict=True):
+        if typed.content is None and typed.role in _ROLES_WITH_CONTENT:
+            message["content"] = _EMPTY
+        if typed.reasoning is None and typed.reasoning_content is None and not typed.reasoning_details:
+            continue
+        for name in _REASONING_MEMBERS:
+            if name in message and f"replay:{name}" not in quirks and not to.parameters.pass_unknown:
+                del message[name]
+        text = typed.reasoning if typed.reasoning is not None else typed.reasoning_content
+        if "replay:reasoning_content" in quirks and text is not None:
+            message["reasoning_content"] = Raw(msgspec.json.encode(text))
+            message.pop("reasoning", None)
+        elif not any(name in message for name in _REASONING_MEMBERS) and "messages[].reasoning" not in dropped:
+            dropped.append("messages[].reasoning")
+    return Raw(msgspec.json.encode(messages))

@@ -1,0 +1,107 @@
+"""Reads a chat request body: bytes to a checked `Chat`, or a GatewayError that names the field and the fix.
+
+Duplicate keys: the last one wins, for checking and for forwarding alike. A byte order mark is accepted, and lone
+surrogates (they occur in real traffic) are replaced before anything else. Which provider can serve the request is
+decided later, by `plan`; here only what no provider could take is refused.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from llmgateway.domain.chat import DECODER, REQUEST_FIELDS, Chat, ChatRequest
+from llmgateway.domain.errors import INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER, GatewayError
+from llmgateway.wire.openai_chat.traits import read_traits
+
+_SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
+_ANYTHING: Final = msgspec.json.Decoder()
+_BOM: Final = b"\xef\xbb\xbf"
+_SURROGATE: Final = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+_NULL: Final = b"null"
+_WHERE: Final = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
+_MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
+
+
+def read_request(body: bytes) -> Chat:
+    """The checked request. Raises GatewayError INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER."""
+    if body.startswith(_BOM):
+        body = body[3:]
+    try:
+        request = DECODER.decode(body)
+        spans = _SPANS.decode(body)
+    except msgspec.ValidationError as error:
+        raise _refusal(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        repaired = _without_lone_surrogates(body)
+        if repaired is None:
+            raise _not_json(error) from None
+        return read_request(repaired)
+    spans = {name: span for name, span in spans.items() if len(span) != 4 or bytes(span) != _NULL}
+    if len(spans) > len(request.__struct_fields__) + 256:
+        raise GatewayError(INVALID_VALUE, "Too many fields: at most 256 unknown top-level fields are forwarded.")
+    _check_unknown(spans)
+    return Chat(request, read_traits(request), _tidied(request, spans))
+
+
+def _check_unknown(spans: dict[str, Raw]) -> None:
+    """Fields nobody typed are forwarded as they are, so they must at least be numbers and strings one can read."""
+    for name, span in spans.items():
+        if name not in REQUEST_FIELDS:
+            try:
+                _ANYTHING.decode(span)
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                raise GatewayError(
+                    INVALID_VALUE, f"Invalid value for '{_shown(name)}': not a JSON value in range.", param=_shown(name)
+                ) from None
+
+
+def _tidied(request: ChatRequest, spans: dict[str, Raw]) -> dict[str, Raw]:
+    """Empty `tools` and `stop` mean none; of the two names for the token limit the newer one wins."""
+    for name, value in (("tools", request.tools), ("stop", request.stop), ("functions", request.functions)):
+        if value is not None and not value and isinstance(value, list):
+            spans.pop(name, None)
+    if request.max_completion_tokens is not None:
+        spans.pop("max_tokens", None)
+    return spans
+
+
+def _refusal(error: msgspec.ValidationError) -> GatewayError:
+    text = str(error)
+    where = _WHERE.search(text)
+    what = text[: where.start()] if where else text
+    path = where.group(1) if where else ""
+    missing = _MISSING.match(what)
+    if missing:
+        param = f"{path}.{missing.group(1)}" if path else missing.group(1)
+        return GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+    if not path:
+        return GatewayError(INVALID_JSON, f"The request body must be a JSON object. {what}.")
+    return GatewayError(INVALID_VALUE, f"Invalid value for '{path}': {what[0].lower()}{what[1:]}.", param=path)
+
+
+def _not_json(error: Exception) -> GatewayError:
+    if isinstance(error, RecursionError):
+        return GatewayError(INVALID_JSON, "The request body is nested too deeply to be read.")
+    if isinstance(error, UnicodeDecodeError):
+        return GatewayError(INVALID_JSON, f"The request body is not valid UTF-8 (byte {error.start}).")
+    return GatewayError(INVALID_JSON, f"The request body is not valid JSON: {error}.")
+
+
+def _without_lone_surrogates(body: bytes) -> bytes | None:
+    """The body with each unpaired \\uD800-\\uDFFF escape as \\uFFFD; None if there was none."""
+
+    def mended(match: re.Match[bytes]) -> bytes:
+        return match.group(0) if match.group(2) else match.group(1) + b"\\ufffd"
+
+    repaired = _SURROGATE.sub(mended, body)
+    return repaired if repaired != body else None
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= 100 else name[:100] + "…"
+
+

@@ -1,0 +1,230 @@
+"""Decodes the event stream of an OpenAI-compatible provider into chunks, on one of two lanes.
+
+The decoding lane reads every event and puts its choices right. The native lane looks at a whole read at once: of rows
+declared clean, events that begin with the bytes the last envelope had and whose choices match one strict pattern
+(plain text for choice 0) become one `Wire` chunk that the encoder forwards with its own envelope. The pattern admits
+nothing that would break an invariant, and a JSON string cannot contain the envelope's bare quotes, so what it lets
+through needs no decoding. Everything else, event by event, takes the decoding lane.
+"""
+
+import re
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from llmgateway.domain.errors import UpstreamError
+from llmgateway.domain.reply import Chunk, Wire
+from llmgateway.domain.routing import Deployment
+from llmgateway.wire.openai_chat.choices import Choices
+from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
+from llmgateway.wire.openai_chat.usage import read_usage
+from llmgateway.wire.spans import is_null, text_of, value_of
+from llmgateway.wire.sse import EventReader, EventTooLarge
+
+
+
+class _Event(Struct, forbid_unknown_fields=True):
+    """An event behind a known envelope, or one that has no members but the usual ones."""
+
+    choices: list[Any] | None = None
+    usage: Raw | None = None
+    id: Raw | None = None
+    object: Raw | None = None
+    created: Raw | None = None
+    model: Raw | None = None
+    obfuscation: Raw | None = None
+
+
+_SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
+_EVENT: Final = msgspec.json.Decoder(_Event)
+_CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
+_ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
+_CHOICES_KEY: Final = b'"choices":'
+_CLEAN_EVENTS: Final = re.compile(
+    rb'(?:\[\{"index":0,"delta":\{"content":"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"\}'
+    rb'(?:,"logprobs":null)?+(?:,"finish_reason":null)?+\}\]'
+    rb'(?:,"usage":null)?+(?:,"obfuscation":"[A-Za-z0-9]*+")?+\}\n\n)*+'
+)
+_LEARN_LIMIT: Final = 4
+
+
+class ChatDecoder:
+    """`feed` bytes as they come, `close` at the end; chunks out. A chunk with `error` or `done` is the last one."""
+
+    def __init__(self, *, to: Deployment, functions: bool = False, native: bool = False) -> None:
+        self._to = to
+        self._events = EventReader()
+        self._choices = Choices(functions=functions)
+        self._native = native
+        self._learn = _LEARN_LIMIT
+        self._prefix = b""
+        self._overhead = 0
+        self._carried: dict[str, Raw] | None = None
+        self._named = False
+        self._ended = False
+
+    @property
+    def finished(self) -> bool:
+        """Every choice that began has its finish reason."""
+        return self._choices.all_finished
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        if self._native and self._events.between_events:
+            data = self._events.take_pending() + data
+            if not self._prefix and self._learn:
+                cut = data.find(b"\n\n") + 2
+                self._decode(data[:cut] if cut > 1 else data, chunks)
+                data = data[cut:] if cut > 1 else b""
+            if self._prefix and self._choices.started(0):
+                data = self._forward(data, chunks)
+        if data and not self._ended:
+            self._decode(data, chunks)
+        return chunks
+
+    def close(self) -> list[Chunk]:
+        """What an event without its blank line still holds."""
+        chunks: list[Chunk] = []
+        if not self._ended:
+            for payload in self._events.close():
+                self._event(payload, chunks)
+        return chunks
+
+    def _forward(self, data: bytes, chunks: list[Chunk]) -> bytes:
+        """The native lane: takes the clean events at the start of `data`, returns what is left to be decoded."""
+        prefix = self._prefix
+        cut = data.rfind(b"\n\n") + 2
+        if cut < 2 or not data.startswith(b"data: ") or not data.startswith(prefix, 6):
+            return data
+        block = data[:cut]
+        opening = b"data: " + prefix
+        tails = block.replace(opening, b"")
+        match = _CLEAN_EVENTS.match(tails)
+        end = match.end() if match is not None else 0
+        if end == 0:
+            return data
+        events = (cut - len(tails)) // len(opening) if end == len(tails) else tails.count(b"\n\n", 0, end)
+        taken = end + events * len(opening)
+        forwarded = block if taken == cut else block[:taken]
+        if not _is_utf8(forwarded):
+            return data
+        content_bytes = max(end - events * self._overhead, events)
+        chunks.append(Chunk([], prefix=prefix, wire=Wire(forwarded, events, content_bytes)))
+        return data[taken:]
+
+    def _decode(self, data: bytes, chunks: list[Chunk]) -> None:
+        """The decoding lane."""
+        try:
+            payloads = self._events.feed(data)
+        except EventTooLarge:
+            self._fail(unreadable("an event of more than 16 MiB", to=self._to), chunks)
+            return
+        for payload in payloads:
+            self._event(payload, chunks)
+            if self._ended:
+                return
+
+    def _event(self, payload: bytes, chunks: list[Chunk]) -> None:
+        prefix = self._prefix
+        if prefix and payload.startswith(prefix):
+            try:
+                event = _EVENT.decode(b'{"choices":' + payload[len(prefix) :])
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+            else:
+                self._chunk(event.choices, event.usage, None, chunks, prefix=prefix)
+                return
+        self._unknown_event(payload, chunks)
+
+    def _unknown_event(self, payload: bytes, chunks: list[Chunk]) -> None:
+        """An event whose members are not the ones seen before: the envelope is read, and learnt for the next."""
+        try:
+            top = _SPANS.decode(payload)
+            choices = _CHOICES.decode(top["choices"]) if "choices" in top else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._not_an_object(payload.strip(), chunks)
+            return
+        failure = _failure(top, self._to)
+        if failure is not None:
+            self._fail(failure, chunks)
+            return
+        extra = {name: span for name, span in top.items() if name not in _ENVELOPE and not is_null(span)}
+        told = len(chunks)
+        self._chunk(choices, top.get("usage"), extra, chunks, prefix=b"")
+        if len(chunks) > told:
+            self._name(top, chunks[-1])
+        if self._learn and choices:
+            self._learn_prefix(payload, chunks)
+
+    def _not_an_object(self, payload: bytes, chunks: list[Chunk]) -> None:
+        if payload == b"[DONE]":
+            self._ended = True
+            chunks.append(Chunk([], done=True))
+        elif payload:
+            self._fail(unreadable("an event that is not JSON", to=self._to), chunks)
+
+    def _chunk(
+        self,
+        choices: list[Any] | None,
+        usage_span: Raw | None,
+        extra: dict[str, Raw] | None,
+        chunks: list[Chunk],
+        *,
+        prefix: bytes,
+    ) -> None:
+        deltas = self._choices.read(choices) if choices else []
+        if self._choices.broken is not None:
+            self._fail(unreadable(f"finish reason {self._choices.broken!r}", to=self._to), chunks)
+            return
+        usage = read_usage(usage_span) if usage_span is not None else None
+        if not deltas and usage is None:
+            if extra:
+                extra.pop("obfuscation", None)
+                self._carried = {**(self._carried or {}), **extra}
+            return
+        if self._carried is not None:
+            extra, self._carried = {**self._carried, **(extra or {})}, None
+        chunks.append(Chunk(deltas, usage=usage, extra=extra or None, prefix=prefix))
+
+    def _name(self, top: dict[str, Raw], chunk: Chunk) -> None:
+        chunk.service_tier = text_of(top.get("service_tier"))
+        if not self._named:
+            self._named = True
+            chunk.id, chunk.reported_model = text_of(top.get("id")), text_of(top.get("model"))
+
+    def _learn_prefix(self, payload: bytes, chunks: list[Chunk]) -> None:
+        """The bytes up to the choices, if they are the whole of the envelope before them."""
+        self._learn -= 1
+        cut = payload.find(_CHOICES_KEY) + len(_CHOICES_KEY)
+        try:
+            _SPANS.decode(payload[:cut] + b"[]}")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return
+        self._prefix = payload[:cut]
+        content = chunks[-1].choices[0].delta.content if chunks and chunks[-1].choices else None
+        self._overhead = len(payload) + 2 - cut - len(content or "")
+
+    def _fail(self, error: UpstreamError, chunks: list[Chunk]) -> None:
+        self._ended = True
+        chunks.append(Chunk([], error=error))
+
+
+def _failure(top: dict[str, Raw], to: Deployment) -> UpstreamError | None:
+    """An error told as an event: `error`, or a message where an answer should be."""
+    error = top.get("error")
+    if error is not None and not is_null(error):
+        return in_band_error(value_of(error), to=to)
+    if "choices" not in top and ("message" in top or "detail" in top):
+        return in_band_error({name: value_of(span) for name, span in top.items()}, to=to)
+    return None
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

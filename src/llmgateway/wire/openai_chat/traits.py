@@ -1,0 +1,174 @@
+"""One pass over a typed request: the checks that span fields, and what the request asks of a mapping.
+
+Each capability is noted with the JSON path that asked for it, so that a refusal can name the field.
+"""
+
+from typing import Final
+
+from llmgateway.domain.chat import ChatRequest, Message, Part, Tool, Traits
+from llmgateway.domain.errors import INVALID_VALUE, MISSING_PARAMETER, GatewayError
+
+_PART_MEMBER: Final = {
+    "text": "text",
+    "image_url": "image_url",
+    "input_audio": "input_audio",
+    "file": "file",
+    "refusal": "refusal",
+}
+_PART_NEEDS: Final = {"image_url": "vision", "input_audio": "audio", "file": "documents"}
+_CONTENT_REQUIRED: Final = frozenset(("system", "developer", "user"))
+
+
+class _Pass:
+    """What one pass gathers; lives for one call of `read_traits`."""
+
+    __slots__ = ("bytes", "foreign", "needs", "rebuild")
+
+    def __init__(self) -> None:
+        self.needs: dict[str, str] = {}
+        self.bytes = 0
+        self.rebuild = False
+        self.foreign: str | None = None
+
+
+def read_traits(request: ChatRequest) -> Traits:
+    """Raises GatewayError for what no provider could take."""
+    seen = _Pass()
+    for index, message in enumerate(request.messages):
+        content = message.content
+        if content is None:
+            if message.role in _CONTENT_REQUIRED:
+                seen.rebuild = True
+        elif isinstance(content, str):
+            seen.bytes += len(content)
+        else:
+            _parts(content, f"messages[{index}].content", seen)
+        if message.role in ("assistant", "tool", "function"):
+            _assistant_and_tool(message, f"messages[{index}]", seen)
+    _options(request, seen)
+    if request.tools:
+        _tools(request, seen)
+    if request.functions:
+        seen.needs["tools"] = "functions"
+    _tool_choice(request, seen)
+    _reasoning(request, seen)
+    return Traits(seen.needs, seen.bytes, seen.rebuild, seen.foreign)
+
+
+def _parts(parts: list[Part], path: str, seen: _Pass) -> None:
+    for index, part in enumerate(parts):
+        member = _PART_MEMBER.get(part.type)
+        if member is None:
+            seen.foreign = seen.foreign or f"{path}[{index}].type"
+        elif getattr(part, member) is None:
+            param = f"{path}[{index}].{member}"
+            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+        elif part.text is not None:
+            seen.bytes += len(part.text)
+        need = _PART_NEEDS.get(part.type)
+        if need is not None:
+            seen.needs.setdefault(need, f"{path}[{index}].type")
+
+
+def _assistant_and_tool(message: Message, path: str, seen: _Pass) -> None:
+    if message.role == "tool" and message.tool_call_id is None:
+        raise GatewayError(
+            MISSING_PARAMETER, f"Missing required parameter: '{path}.tool_call_id'.", param=f"{path}.tool_call_id"
+        )
+    if message.reasoning is not None or message.reasoning_content is not None or message.reasoning_details:
+        seen.rebuild = True
+    for index, call in enumerate(message.tool_calls or ()):
+        if call.function is not None:
+            seen.bytes += len(call.function.arguments)
+        elif call.type in (None, "function"):
+            param = f"{path}.tool_calls[{index}].function"
+            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+
+
+def _options(request: ChatRequest, seen: _Pass) -> None:
+    needs = seen.needs
+    if request.n is not None and request.n > 1:
+        needs["n"] = "n"
+    if request.stop:
+        needs["stop"] = "stop"
+    if request.logprobs or request.top_logprobs:
+        needs["logprobs"] = "logprobs" if request.logprobs else "top_logprobs"
+    if request.logit_bias:
+        needs["logit_bias"] = "logit_bias"
+    if request.parallel_tool_calls is False:
+        needs["parallel_tool_calls"] = "parallel_tool_calls"
+    shape = request.response_format
+    if shape is not None and shape.type != "text":
+        if shape.type == "json_schema" and shape.json_schema is None:
+            param = "response_format.json_schema"
+            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+        needs[shape.type] = "response_format.type"
+    for modality in request.modalities or ():
+        if modality != "text":
+            needs[f"{modality}_output"] = "modalities"
+    if request.web_search or request.web_search_options is not None:
+        needs["web_search"] = "web_search" if request.web_search else "web_search_options"
+    if request.stream:
+        needs["streaming"] = "stream"
+
+
+def _tools(request: ChatRequest, seen: _Pass) -> None:
+    for index, tool in enumerate(request.tools or ()):
+        if tool.type == "function":
+            if tool.function is None:
+                param = f"tools[{index}].function"
+                raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+            seen.needs["tools"] = "tools"
+            seen.bytes += _weight(tool)
+        elif tool.type == "web_search":
+            seen.needs["web_search"] = f"tools[{index}].type"
+        else:
+            seen.foreign = seen.foreign or f"tools[{index}].type"
+
+
+def _weight(tool: Tool) -> int:
+    function = tool.function
+    if function is None:
+        return 0
+    schema = sum(len(span) + len(name) for name, span in (function.parameters or {}).items())
+    return len(function.name) + len(function.description or "") + schema
+
+
+def _tool_choice(request: ChatRequest, seen: _Pass) -> None:
+    choice = request.tool_choice
+    if choice is None or choice in ("none", "auto"):
+        return
+    if choice == "required":
+        if not request.tools:
+            raise GatewayError(INVALID_VALUE, "'tool_choice' is 'required' but there are no 'tools'.", param="tool_choice")
+        seen.needs["tool_choice"] = "tool_choice"
+        return
+    if choice.type != "function":
+        seen.foreign = seen.foreign or "tool_choice.type"
+        return
+    if choice.function is None:
+        param = "tool_choice.function"
+        raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+    names = {tool.function.name for tool in request.tools or () if tool.function is not None}
+    if choice.function.name not in names:
+        param = "tool_choice.function.name"
+        raise GatewayError(INVALID_VALUE, f"'{param}' names a function that is not in 'tools'.", param=param)
+    seen.needs["tool_choice"] = "tool_choice"
+
+
+def _reasoning(request: ChatRequest, seen: _Pass) -> None:
+    reasoning = request.reasoning
+    if reasoning is None:
+        if request.reasoning_effort not in (None, "none"):
+            seen.needs["reasoning"] = "reasoning_effort"
+        return
+    if reasoning.effort is not None and request.reasoning_effort is not None:
+        raise GatewayError(
+            INVALID_VALUE, "Send 'reasoning_effort' or 'reasoning.effort', not both.", param="reasoning.effort"
+        )
+    if reasoning.max_tokens is not None:
+        seen.needs["reasoning_max_tokens"] = "reasoning.max_tokens"
+    elif (reasoning.effort or request.reasoning_effort) not in (None, "none"):
+        seen.needs["reasoning"] = "reasoning.effort" if reasoning.effort else "reasoning_effort"
+
+

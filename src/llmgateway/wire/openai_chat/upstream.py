@@ -1,0 +1,29 @@
+"""The OpenAI chat protocol as an upstream."""
+
+from llmgateway.domain.chat import Chat
+from llmgateway.domain.errors import UpstreamError
+from llmgateway.domain.reply import Chunk
+from llmgateway.domain.routing import Deployment, HttpRequest
+from llmgateway.wire.openai_chat.build import build_request
+from llmgateway.wire.openai_chat.errors import read_error
+from llmgateway.wire.openai_chat.stream import ChatDecoder
+from llmgateway.wire.openai_chat.whole import read_whole
+from llmgateway.wire.upstream import Decoder
+
+
+class OpenAIChat:
+    """Implements `Upstream`."""
+
+    def build(self, chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
+        return build_request(chat, to=to)
+
+    def whole(self, body: bytes, *, chat: Chat, to: Deployment) -> Chunk:
+        return read_whole(body, to=to, functions=bool(chat.request.functions), indexed=chat.streamed)
+
+    def decoder(self, *, chat: Chat, to: Deployment) -> Decoder:
+        return ChatDecoder(to=to, functions=bool(chat.request.functions), native=to.provider.clean)
+
+    def error(
+        self, status: int, headers: list[tuple[bytes, bytes]] | tuple[tuple[bytes, bytes], ...], body: bytes, *, to: Deployment
+    ) -> UpstreamError:
+        return read_error(status, headers, body, to=to)

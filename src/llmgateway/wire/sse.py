@@ -1,0 +1,95 @@
+"""Server-sent events, by the WHATWG rules: bytes in, `data` payloads out, whatever the split of the bytes.
+
+LF, CRLF and CR line ends, comments, a byte order mark, several data lines in one event and a last event without its
+blank line are all read. Names, ids and retry fields are passed over, since no chat protocol here needs them.
+"""
+
+import re
+from typing import Final
+
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_BOM: Final = b"\xef\xbb\xbf"
+MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
+
+
+class EventTooLarge(Exception):
+    """One event exceeded MAX_EVENT_BYTES."""
+
+
+class EventReader:
+    """`feed` returns the payloads of the events that are complete; `close` the one that was not."""
+
+    __slots__ = ("_data", "_data_bytes", "_pending", "_started")
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._data: list[bytes] = []
+        self._data_bytes = 0
+        self._started = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        if not self._started:
+            data = self._first(data)
+            if not self._started:
+                return []
+        if b"\n" not in data and b"\r" not in data:
+            self._keep(data)
+            return []
+        if self._pending:
+            data = self.take_pending() + data
+        if b"\r" in data:
+            return self._any_line_end(data)
+        cut = data.rfind(b"\n") + 1
+        self._keep(data[cut:])
+        return self._lines(data[:cut].split(b"\n")[:-1])
+
+    def close(self) -> list[bytes]:
+        """The rest as an event of its own: providers do forget the last blank line."""
+        return self._lines([self.take_pending().removesuffix(b"\r"), b""])
+
+    def take_pending(self) -> bytes:
+        """Hands out, and forgets, the bytes of a line that is not complete yet."""
+        pending = bytes(self._pending)
+        self._pending.clear()
+        return pending
+
+    @property
+    def between_events(self) -> bool:
+        """Nothing of a next event was read but, at most, a part of its first line."""
+        return self._started and not self._data
+
+    def _first(self, data: bytes) -> bytes:
+        data = self.take_pending() + data
+        if len(data) < len(_BOM) and _BOM.startswith(data):
+            self._keep(data)
+            return b""
+        self._started = True
+        return data.removeprefix(_BOM)
+
+    def _any_line_end(self, data: bytes) -> list[bytes]:
+        """A CR at the very end may be half of a CRLF, so it waits for what follows."""
+        held = b"\r" if data.endswith(b"\r") else b""
+        lines = _LINE_END.split(data[:-1] if held else data)
+        self._keep(lines.pop() + held)
+        return self._lines(lines)
+
+    def _keep(self, rest: bytes) -> None:
+        self._pending += rest
+        if len(self._pending) > MAX_EVENT_BYTES:
+            raise EventTooLarge
+
+    def _lines(self, lines: list[bytes]) -> list[bytes]:
+        events: list[bytes] = []
+        data = self._data
+        for line in lines:
+            if not line:
+                if data:
+                    events.append(data[0] if len(data) == 1 else b"\n".join(data))
+                    data.clear()
+                    self._data_bytes = 0
+            elif line.startswith(b"data:"):
+                data.append(line[6:] if line[5:6] == b" " else line[5:])
+                self._data_bytes += len(line)
+                if self._data_bytes > MAX_EVENT_BYTES:
+                    raise EventTooLarge
+        return events
