@@ -54,6 +54,10 @@ class Peer:
             pass
         self.gone.set()
 
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        return self._writer.get_extra_info("ssl_object")
+
     def close(self) -> None:
         """A clean end: FIN."""
         self._writer.close()
@@ -110,10 +114,12 @@ class Upstream:
 
 
 @asynccontextmanager
-async def upstream(script: Script, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Upstream]:
-    """A listening server on a port of its own."""
+async def upstream(
+    script: Script, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[Upstream]:
+    """A listening server, on a port of its own if none is named."""
     playing = Upstream(script)
-    server = await asyncio.start_server(playing.accept, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(playing.accept, host, port, ssl=tls)
     playing.port = server.sockets[0].getsockname()[1]
     playing.scheme = "http" if tls is None else "https"
     try:

@@ -193,8 +193,8 @@ async def _content(exchange: Exchange, *, peer: str, limit: int, types: tuple[st
 
 
 def _accepted(content_type: str, *, types: tuple[str, ...]) -> bool:
-    major = content_type.partition("/")[0]
-    return any(content_type == allowed or allowed == f"{major}/*" for allowed in types)
+    major, slash, minor = content_type.partition("/")
+    return bool(slash and minor) and any(allowed in (content_type, f"{major}/*") for allowed in types)
 
 
 def _header(exchange: Exchange, name: bytes) -> str:

@@ -43,7 +43,7 @@ class Dialer:
             allowed = "the public internet" if reach == "public" else "private networks"
             raise unreachable(peer, f"has an address that is not allowed: only {allowed} may be reached")
         try:
-            tls = self._context() if origin.scheme == "https" else None
+            tls = self.tls_context() if origin.scheme == "https" else None
             return await self._race(addresses, origin=origin, tls=tls, create=create)
         except (OSError, UnicodeError) as error:
             self._resolver.forget(origin.host, port=origin.port)
@@ -80,11 +80,12 @@ class Dialer:
                 failure = next((task.exception() or failure for task in done), failure)
         finally:
             for task in running:
-                task.cancel()
                 task.add_done_callback(_drop)
+                task.cancel()
         raise failure
 
-    def _context(self) -> ssl.SSLContext:
+    def tls_context(self) -> ssl.SSLContext:
+        """Made at the first use, and once. The system's store, or SSL_CERT_FILE and SSL_CERT_DIR, plus `ca_file`."""
         if self._tls is None:
             tls = ssl.create_default_context()
             if self._ca_file is not None:
