@@ -24,6 +24,7 @@ _POISON = (
     msgspec.DecodeError,
     ValueError,
     OverflowError,
+    RecursionError,
     sqlite3.IntegrityError,
     sqlite3.ProgrammingError,
     sqlite3.InterfaceError,

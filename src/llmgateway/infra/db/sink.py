@@ -146,7 +146,7 @@ class Sink:
             self._open_tails(adopt_now=adopt_now)
             more = self._transfer()
             self._finish_tails()
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the thread must go on; the records stay in the journal
             self._failed(error)
         else:
             self._recovered()
@@ -165,7 +165,7 @@ class Sink:
         if not self._retry_s:
             _log.error("journal sink: %s; records stay in the journal, trying again", error)
         self._errors += 1
-        self._last_error = str(error)
+        self._last_error = str(error) or repr(error)
         self._retry_s = min(max(self._retry_s * 2, _RETRY_FIRST_S), _RETRY_LAST_S)
         self._disconnect()
 
@@ -215,21 +215,24 @@ class Sink:
             tail.close()
 
     def _transfer(self) -> bool:
-        """Carry a batch over from each segment that has grown, all in one transaction. True: there is more."""
-        grown = [tail for tail in self._tails.values() if tail.size > tail.offset]
+        """Carry a batch over from the segments that have grown, in one transaction. True: there is more."""
+        grown = sorted((tail for tail in self._tails.values() if tail.size > tail.offset), key=lambda tail: tail.path)
         if not grown:
             return False
         connection = self._connected()
         connection.execute("BEGIN IMMEDIATE")
-        done = [(tail, *self._copy(connection, tail)) for tail in grown]
+        done: list[tuple[Tail, int, int, int]] = []
+        carried = 0
+        while grown and carried < _BATCH_BYTES:
+            tail = grown.pop()  # the newest first: a long replay does not hold back what is happening now
+            done.append((tail, *self._copy(connection, tail)))
+            carried += done[-1][1] - tail.offset
         connection.execute("COMMIT")
-        more = False
         for tail, offset, records, bad in done:
-            more = more or offset - tail.offset >= _BATCH_BYTES
             tail.offset = offset
             self._rows += records
             self._bad_lines += bad
-        return more
+        return carried >= _BATCH_BYTES
 
     def _copy(self, connection: sqlite3.Connection, tail: Tail) -> tuple[int, int, int]:
         """New offset, number of records, number of bad lines."""

@@ -65,7 +65,10 @@ def _clean(value: object) -> object:
 
 
 def create_segment(directory: Path) -> tuple[int, Path]:
-    """A new, empty, locked segment, open for appending. Raises OSError when the directory cannot be written."""
+    """A new, empty, locked segment, open for appending, that a power loss would leave in its directory.
+
+    Raises OSError when the directory cannot be written.
+    """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
         path = directory / f"{time.time_ns() // 1000:016d}-{os.getpid()}{SUFFIX}"
@@ -75,8 +78,17 @@ def create_segment(directory: Path) -> tuple[int, Path]:
             continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
+            _sync_directory(directory)
             return descriptor, path
         os.close(descriptor)  # a replaying process locked and deleted the still empty file first
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def try_lock(descriptor: int) -> bool:

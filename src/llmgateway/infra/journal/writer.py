@@ -213,9 +213,12 @@ class FileJournal:
                 self._settings.retry_interval_s if self._backlog.open else self._settings.sync_interval_s
             )
             self._wake.clear()
-            self._recover(final=closing)
-            self._sync_file()
-            self._prepare_next()
+            try:
+                self._recover(final=closing)
+                self._sync_file()
+                self._prepare_next()
+            except Exception:  # noqa: BLE001 - without this thread a degraded journal would stay so
+                _log.exception("journal: the keeper thread failed; it tries again")
             if self._backlog.open:
                 self._wake.set()
         self._finish()

@@ -133,6 +133,7 @@ def test_a_segment_without_a_record_is_deleted(directory: Path, database: Path, 
         b"\xff\xfe\n",
         b'[["\\ud800"],[]]\n',
         b"nothing\n",
+        b"[" * 100_000 + b"\n",
     ],
 )
 def test_a_damaged_line_is_put_aside_and_the_others_go_in(directory: Path, database: Path, damage: bytes) -> None:
@@ -205,6 +206,17 @@ def test_a_line_longer_than_what_is_read_at_once_is_whole(directory: Path, datab
     write_segment(directory, HEADER_LINE + encode_lines(items))
     replay(directory, database)
     assert rows(database, "SELECT length(custom) FROM exchanges ORDER BY log_id") == [(None,), (3_000_000,), (None,)]
+
+
+def test_many_segments_are_replayed_batch_by_batch(directory: Path, database: Path) -> None:
+    """More than one transaction takes."""
+    items = [record(custom="x" * 2000) for _ in range(2000)]
+    for place in range(10):
+        lines = encode_lines(items[place * 200 : place * 200 + 200])
+        write_segment(directory, HEADER_LINE + lines, name=f"00000000000000{place:02d}-1")
+    replay(directory, database)
+    assert sorted(stored_ids(database)) == ids_of(items)
+    assert segments(directory) == []
 
 
 async def test_a_growing_segment_is_followed_and_kept(journal: FileJournal, directory: Path, database: Path) -> None:
