@@ -29,7 +29,7 @@ def listed_price(cost: ListedPrice | None, *, zero_is_free: bool) -> Price | Non
     return Price(
         input=picousd(cost.input),
         output=picousd(cost.output),
-        cached_input=_optional(cost.cache_read),
+        cached_input=_cached(cost),
         cache_write_5m=_optional(cost.cache_write),
         input_audio=_optional(cost.input_audio),
         output_audio=_optional(cost.output_audio),
@@ -97,13 +97,19 @@ def _listed_tiers(cost: ListedPrice) -> tuple[PriceTier, ...]:
             above_tokens=row.tier.size,
             input=picousd(row.input),
             output=picousd(row.output),
-            cached_input=_optional(row.cache_read),
+            cached_input=_cached(row),
             cache_write_5m=_optional(row.cache_write),
         )
         for row in cost.tiers
         if row.tier is not None and row.tier.type == "context" and row.input is not None and row.output is not None
     ]
     return tuple(sorted(tiers, key=lambda tier: tier.above_tokens))
+
+
+def _cached(cost: ListedPrice) -> int | None:
+    """Nobody charges more for a cached token than for a fresh one: such a figure is a slip, and unknown."""
+    slip = cost.cache_read is not None and cost.input is not None and cost.cache_read > cost.input
+    return None if slip else _optional(cost.cache_read)
 
 
 def _known_tiers(known: KnownPrice) -> tuple[PriceTier, ...]:
