@@ -39,7 +39,8 @@ class Usage(msgspec.Struct, frozen=True):
     @property
     def input_tokens(self) -> int:
         """Read afresh: prompt − cached − written, floored at 0."""
-        return max(self.prompt_tokens - self.cached_tokens - self.cache_write_tokens, 0)
+        fresh = self.prompt_tokens - self.cached_tokens - self.cache_write_5m_tokens - self.cache_write_1h_tokens
+        return fresh if fresh > 0 else 0
 
     @property
     def floored(self) -> bool:
@@ -119,14 +120,14 @@ class Cost(msgspec.Struct, frozen=True):
 
 def cost_of(usage: Usage, price: Price, *, service_tier: str | None = None) -> Cost:
     """The cost of one answer. `service_tier` is the tier the provider says it served."""
-    row = price if not price.tiers else _tier(price, usage.prompt_tokens)
-    factor = price.multiplier_bp
-    if service_tier is not None and price.service_tiers:
-        factor = factor * price.service_tiers.get(service_tier, BASIS_POINTS)
-        scale = BASIS_POINTS * BASIS_POINTS
-    else:
-        scale = BASIS_POINTS
-    return _buckets(usage, price, row, factor, scale)
+    row = _tier(price, usage.prompt_tokens) if price.tiers else price
+    cost = _at_list_price(usage, price, row)
+    factor, scale = price.multiplier_bp, BASIS_POINTS
+    if service_tier is not None and service_tier in price.service_tiers:
+        factor, scale = factor * price.service_tiers[service_tier], scale * BASIS_POINTS
+    if factor == scale:
+        return cost
+    return Cost(*[scaled(getattr(cost, bucket), factor, scale) for bucket in Cost.__struct_fields__])
 
 
 def _tier(price: Price, prompt_tokens: int) -> Price | PriceTier:
@@ -137,32 +138,27 @@ def _tier(price: Price, prompt_tokens: int) -> Price | PriceTier:
     return chosen
 
 
-def _buckets(usage: Usage, price: Price, row: Price | PriceTier, factor: int, scale: int) -> Cost:
-    cached = row.input if row.cached_input is None else row.cached_input
+def _at_list_price(usage: Usage, price: Price, row: Price | PriceTier) -> Cost:
     write_5m = row.input if row.cache_write_5m is None else row.cache_write_5m
     write_1h = write_5m if row.cache_write_1h is None else row.cache_write_1h
-    image_tokens = usage.output_image_tokens if price.output_image is not None else 0
+    images = usage.output_image_tokens if price.output_image is not None else 0
     audio_out = usage.output_audio_tokens if price.output_audio is not None else 0
-    audio_in = min(usage.input_audio_tokens, usage.input_tokens) if price.input_audio is not None else 0
-    text_out = max(usage.output_tokens - image_tokens - audio_out, 0)
-    fresh = (usage.input_tokens - audio_in) * row.input + audio_in * (price.input_audio or 0)
-    written = usage.cache_write_5m_tokens * write_5m + usage.cache_write_1h_tokens * write_1h
-    output = text_out * row.output + audio_out * (price.output_audio or 0)
+    fresh = usage.input_tokens
+    audio_in = min(usage.input_audio_tokens, fresh) if price.input_audio is not None else 0
+    text_out = usage.output_tokens - images - audio_out
     return Cost(
-        input=scaled(fresh, factor, scale),
-        cached_input=scaled(usage.cached_tokens * cached, factor, scale),
-        cache_write=scaled(written, factor, scale),
-        output=scaled(output, factor, scale),
-        request=scaled(price.request, factor, scale),
-        web_search=scaled(usage.web_searches * price.web_search, factor, scale),
-        image_output=scaled(image_tokens * (price.output_image or 0), factor, scale),
+        (fresh - audio_in) * row.input + audio_in * (price.input_audio or 0),
+        usage.cached_tokens * (row.input if row.cached_input is None else row.cached_input),
+        usage.cache_write_5m_tokens * write_5m + usage.cache_write_1h_tokens * write_1h,
+        (text_out if text_out > 0 else 0) * row.output + audio_out * (price.output_audio or 0),
+        price.request,
+        usage.web_searches * price.web_search,
+        images * (price.output_image or 0),
     )
 
 
 def scaled(amount: int, factor: int, scale: int) -> int:
     """amount × factor / scale, rounded half to even."""
-    if factor == scale or amount == 0:
-        return amount
     quotient, remainder = divmod(amount * factor, scale)
     twice = remainder * 2
     return quotient + (twice > scale or (twice == scale and quotient & 1))
@@ -170,10 +166,10 @@ def scaled(amount: int, factor: int, scale: int) -> int:
 
 def decimal_usd(picousd: int) -> str:
     """Pico-dollars as a plain decimal number of dollars, at most 12 places, no exponent: 1500000 → "0.0000015"."""
+    if 0 < picousd < PICO:
+        return "0." + str(PICO + picousd)[1:].rstrip("0")
     if picousd == 0:
         return "0"
     sign, picousd = ("-", -picousd) if picousd < 0 else ("", picousd)
     whole, rest = divmod(picousd, PICO)
-    if rest == 0:
-        return f"{sign}{whole}"
-    return f"{sign}{whole}.{rest:012d}".rstrip("0")
+    return f"{sign}{whole}.{rest:012d}".rstrip("0").removesuffix(".")

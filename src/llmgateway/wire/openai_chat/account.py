@@ -15,6 +15,13 @@ ESTIMATED: Final = "estimated"
 FLOORED: Final = "cached tokens reported by the provider exceed its prompt tokens"
 
 
+_USAGE: Final = (
+    '{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"reasoning_tokens":%d,"prompt_tokens_details":'
+    '{"cached_tokens":%d,"cache_write_tokens":%d,"audio_tokens":%d,"image_tokens":%d},"completion_tokens_details":'
+    '{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}'
+)
+
+
 class RoutingEntry(Struct, frozen=True):
     """One attempt, as metadata.routing tells it."""
 
@@ -55,24 +62,26 @@ class ErrorMetadata(Struct, frozen=True):
 
 def info_of(usage: Usage, cost: Cost | None) -> str | None:
     """Why a cost is missing or estimated; None when there is nothing to say."""
-    said = [
-        text
-        for text, applies in ((NO_PRICE, cost is None), (ESTIMATED, usage.estimated), (FLOORED, usage.floored))
-        if applies
-    ]
-    return "; ".join(said) if said else None
+    if cost is not None and not usage.estimated and not usage.floored:
+        return None
+    told = ((NO_PRICE, cost is None), (ESTIMATED, usage.estimated), (FLOORED, usage.floored))
+    return "; ".join([text for text, applies in told if applies])
 
 
 def usage_json(usage: Usage, cost: Cost | None) -> bytes:
     """The `usage` object. Costs are absent where no price is known."""
-    text = (
-        f'{{"prompt_tokens":{usage.prompt_tokens},"completion_tokens":{usage.output_tokens},'
-        f'"total_tokens":{usage.total_tokens},"reasoning_tokens":{usage.reasoning_tokens},'
-        f'"prompt_tokens_details":{{"cached_tokens":{usage.cached_tokens},'
-        f'"cache_write_tokens":{usage.cache_write_tokens},"audio_tokens":{usage.input_audio_tokens},'
-        f'"image_tokens":{usage.input_image_tokens}}},'
-        f'"completion_tokens_details":{{"reasoning_tokens":{usage.reasoning_tokens},'
-        f'"audio_tokens":{usage.output_audio_tokens},"image_tokens":{usage.output_image_tokens}}}'
+    text = _USAGE % (
+        usage.prompt_tokens,
+        usage.output_tokens,
+        usage.total_tokens,
+        usage.reasoning_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens,
+        usage.input_audio_tokens,
+        usage.input_image_tokens,
+        usage.reasoning_tokens,
+        usage.output_audio_tokens,
+        usage.output_image_tokens,
     )
     if cost is not None:
         text += _cost_members(cost)

@@ -61,7 +61,10 @@ def read_usage(span: Raw | None) -> Usage | None:
 
 
 def _normalised(reported: _Usage) -> Usage:
-    prompt = reported.prompt_tokens or 0
+    prompt = _count(reported.prompt_tokens)
+    output = _count(reported.completion_tokens)
+    if reported.total_tokens is not None and reported.total_tokens - prompt > output:
+        output = reported.total_tokens - prompt
     read = reported.prompt_tokens_details or _NONE
     written = reported.completion_tokens_details or _NONE
     if read.cached_tokens is not None:
@@ -69,21 +72,23 @@ def _normalised(reported: _Usage) -> Usage:
     elif reported.prompt_cache_hit_tokens is not None:
         cached = reported.prompt_cache_hit_tokens
     else:
-        cached = reported.cached_tokens or 0
-    if written.reasoning_tokens is not None:
-        reasoning = written.reasoning_tokens
-    else:
-        reasoning = reported.reasoning_tokens or 0
+        cached = reported.cached_tokens
+    reasoning = reported.reasoning_tokens if written.reasoning_tokens is None else written.reasoning_tokens
     searches = reported.server_tool_use.web_search_requests if reported.server_tool_use else reported.num_search_queries
     return Usage(
-        prompt_tokens=max(prompt, 0),
-        cached_tokens=max(cached, 0),
-        cache_write_5m_tokens=max(read.cache_write_tokens or 0, 0),
-        output_tokens=max(reported.completion_tokens or 0, (reported.total_tokens or 0) - prompt, 0),
-        reasoning_tokens=max(reasoning, 0),
-        input_audio_tokens=read.audio_tokens or 0,
-        input_image_tokens=read.image_tokens or 0,
-        output_audio_tokens=written.audio_tokens or 0,
-        output_image_tokens=written.image_tokens or 0,
-        web_searches=max(searches or 0, 0),
+        prompt,
+        _count(cached),
+        _count(read.cache_write_tokens),
+        0,
+        output,
+        _count(reasoning),
+        _count(read.audio_tokens),
+        _count(read.image_tokens),
+        _count(written.audio_tokens),
+        _count(written.image_tokens),
+        _count(searches),
     )
+
+
+def _count(reported: int | None) -> int:
+    return reported if reported is not None and reported > 0 else 0

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from llmgateway.domain.reply import Chunk
 from llmgateway.domain.routing import Deployment
@@ -12,9 +12,25 @@ from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.usage import read_usage
 from llmgateway.wire.spans import is_null, text_of, value_of
 
+
+class _Answer(Struct, forbid_unknown_fields=True):
+    """An answer with no members but the usual ones."""
+
+    choices: list[Any]
+    id: str | None = None
+    model: str | None = None
+    usage: Raw | None = None
+    object: Raw | None = None
+    created: Raw | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+
+
+_ANSWER: Final = msgspec.json.Decoder(_Answer)
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
 _ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
+_NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_whole(body: bytes, *, to: Deployment, functions: bool = False, indexed: bool = False) -> Chunk:
@@ -23,27 +39,50 @@ def read_whole(body: bytes, *, to: Deployment, functions: bool = False, indexed:
     `indexed`: it will be told as a stream, so that list items need an index. Raises UpstreamError for an error inside
     a 200 and for anything that is not an answer.
     """
+    reader = Choices(member="message", functions=functions, indexed=indexed)
+    try:
+        answer = _ANSWER.decode(body)
+    except _NOT_JSON:
+        return _unusual(body, reader, to=to)
+    chunk = Chunk(
+        reader.read(answer.choices),
+        id=answer.id or None,
+        reported_model=answer.model or None,
+        service_tier=answer.service_tier,
+        usage=read_usage(answer.usage),
+        done=True,
+    )
+    if answer.service_tier is not None or answer.system_fingerprint is not None:
+        told = {"service_tier": answer.service_tier, "system_fingerprint": answer.system_fingerprint}
+        chunk.extra = {name: Raw(msgspec.json.encode(text)) for name, text in told.items() if text is not None}
+    return _checked(chunk, reader, to=to)
+
+
+def _unusual(body: bytes, reader: Choices, *, to: Deployment) -> Chunk:
+    """Anything else: members nobody here knows, errors inside a 200, white space and byte order marks."""
     try:
         top = _SPANS.decode(body.removeprefix(b"\xef\xbb\xbf"))
         choices = _CHOICES.decode(top["choices"]) if "choices" in top else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _NOT_JSON:
         raise unreadable("a body that is not a JSON answer", to=to) from None
     error = top.get("error")
     if error is not None and not is_null(error):
         raise in_band_error(value_of(error), to=to)
     if choices is None:
         raise in_band_error({name: value_of(span) for name, span in top.items()}, to=to)
-    reader = Choices(member="message", functions=functions, indexed=indexed)
-    deltas = reader.read(choices)
-    if reader.broken is not None:
-        raise unreadable(f"finish reason {reader.broken!r}", to=to)
-    extra = {n: v for n, v in top.items() if n not in _ENVELOPE and not is_null(v)} if len(top) > 6 else None
-    return Chunk(
-        deltas,
+    chunk = Chunk(
+        reader.read(choices),
         id=text_of(top.get("id")),
         reported_model=text_of(top.get("model")),
         service_tier=text_of(top.get("service_tier")),
         usage=read_usage(top.get("usage")),
-        extra=extra,
+        extra={name: span for name, span in top.items() if name not in _ENVELOPE and not is_null(span)} or None,
         done=True,
     )
+    return _checked(chunk, reader, to=to)
+
+
+def _checked(chunk: Chunk, reader: Choices, *, to: Deployment) -> Chunk:
+    if reader.broken is not None:
+        raise unreadable(f"finish reason {reader.broken!r}", to=to)
+    return chunk
