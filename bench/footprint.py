@@ -70,7 +70,7 @@ async def warmed(gateway: Gateway) -> None:
 
 
 async def held(gateway: Gateway) -> int:
-    """PSS bytes while OPEN_STREAMS streams have had their first chunk and wait."""
+    """PSS bytes while OPEN_STREAMS streams have had their first token and wait."""
     loop = asyncio.get_running_loop()
     connections: list[Connection] = []
     for request in wanted(traffic.IDLE, count=OPEN_STREAMS):

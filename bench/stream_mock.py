@@ -25,10 +25,10 @@ def framed(data: bytes) -> bytes:
 
 
 def frames(events: list[bytes]) -> list[bytes]:
-    """One write per chunk: the head goes with the first, everything after the last delta with the last."""
+    """One write per chunk; the first carries head, role and first token, the last all that follows the last delta."""
     deltas, rest = events[: payloads.CHUNKS], events[payloads.CHUNKS :]
     written = [framed(event) for event in deltas]
-    written[0] = HEAD + written[0]
+    written[:2] = [HEAD + written[0] + written[1]]
     written[-1] += b"".join(framed(event) for event in rest) + END
     return written
 
