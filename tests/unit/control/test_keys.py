@@ -81,7 +81,7 @@ def test_a_key_that_is_not_in_the_database_is_refused_by_name(database: Database
 )
 def test_what_cannot_be_a_key_is_refused(database: Database, name: str, more: dict[str, object]) -> None:
     with pytest.raises(keys.KeyRefused, match="expected"):
-        keys.create_key(database, name, **more)  # type: ignore[arg-type]
+        keys.create_key(database, name, **more)  # type: ignore[arg-type]  # wrong values are the point
     assert keys.list_keys(database) == ()
 
 

@@ -20,7 +20,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def key(number: int, project: Project = directory.DEFAULT_PROJECT, **more: object) -> ApiKey:
-    return ApiKey(id=f"key_{number}", name=f"key {number}", digest=bytes([number]) * 32, project=project, **more)  # type: ignore[arg-type]
+    return ApiKey(id=f"key_{number}", name=f"key {number}", digest=bytes([number]) * 32, project=project, **more)  # type: ignore[arg-type]  # any field of the struct
 
 
 def record(database: Database, log_id: str, **values: object) -> None:
