@@ -16,6 +16,7 @@ import msgspec
 from llmgateway.catalog import nearest
 from llmgateway.domain.routing import Mapping, Model, Provider
 
+_REMEMBERED = 1024
 _DATED = re.compile(r"(?:[-@]\d{4}-?\d{2}-?\d{2}|-latest)$")
 
 
@@ -51,9 +52,13 @@ class Resolution(msgspec.Struct, frozen=True):
 
 
 class Catalog:
-    """Providers, models and their other names. Immutable; answers are remembered, and only for names that exist."""
+    """Providers, models and their other names.
 
-    __slots__ = ("_pins", "_resolved", "_rows", "_vocabulary", "aliases", "models", "providers")
+    Immutable but for its memory: answers are remembered, all of them for names that exist, and a bounded number of the
+    names that a provider of any model was asked for.
+    """
+
+    __slots__ = ("_pins", "_resolved", "_rows", "_verbatim", "_vocabulary", "aliases", "models", "providers")
 
     providers: ReadOnly[str, Provider]
     models: ReadOnly[str, Model]
@@ -71,6 +76,7 @@ class Catalog:
                 self._rows.setdefault(mapping.provider, []).append((model, mapping))
         self._pins: dict[str, dict[str, Resolution]] = {}
         self._resolved: dict[str, Resolution] = {}
+        self._verbatim: dict[str, Resolution] = {}
         self._vocabulary: nearest.Vocabulary | None = None
 
     def resolve(self, name: str) -> Resolution | None:
@@ -80,7 +86,7 @@ class Catalog:
         provider's id, alias or upstream name; the text after the rest's last colon as a region that the mapping
         declares. A provider of any model takes the rest as it is.
         """
-        found = self._resolved.get(name)
+        found = self._resolved.get(name) or self._verbatim.get(name)
         if found is not None:
             return found
         found = self._bare(name)
@@ -89,8 +95,10 @@ class Catalog:
             if not slash or not rest or provider not in self.providers:
                 return None
             found = self._pinned(provider, rest=rest)
-            if found is None or found.model is None:
-                return found
+            if found is None:
+                return None
+            if found.model is None:
+                return self._verbatim_remembered(name, found)
         self._resolved[name] = found
         return found
 
@@ -113,6 +121,13 @@ class Catalog:
             pinned = {model.id.removeprefix(f"{provider}/") for model, _ in self._rows[provider]}
             return [f"{provider}/{found}" for found in nearest.Vocabulary(pinned).nearest(rest, n=n)]
         return self._vocabulary.nearest(name, n=n)
+
+    def _verbatim_remembered(self, name: str, found: Resolution) -> Resolution:
+        if len(name) <= nearest.MAX_CHARACTERS:
+            if len(self._verbatim) >= _REMEMBERED:
+                self._verbatim.clear()
+            self._verbatim[name] = found
+        return found
 
     def _bare(self, name: str) -> Resolution | None:
         model = self.models.get(name)

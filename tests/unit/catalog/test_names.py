@@ -1,10 +1,12 @@
 """What a model name means, and what does not resolve at all."""
 
 import timeit
+from importlib import resources
 
+import msgspec
 import pytest
 
-from llmgateway.catalog.lookup import Catalog, Resolution
+from llmgateway.catalog.lookup import Catalog, Resolution, load
 from llmgateway.domain.routing import Mapping, Model, Provider
 from llmgateway.domain.usage import Price
 
@@ -226,9 +228,19 @@ def test_a_remembered_name_costs_no_more_than_a_few_dictionary_lookups(catalog: 
     assert resolve < 20 * lookup
 
 
-def test_names_that_do_not_exist_are_not_remembered() -> None:
+def test_what_clients_make_up_is_remembered_only_up_to_a_bound() -> None:
     catalog = small()
-    for number in range(100):
+    for number in range(5_000):
         catalog.resolve(f"local/{number}")
         catalog.resolve(f"nothing-{number}")
     assert not catalog._resolved
+    assert 0 < len(catalog._verbatim) <= 1024
+    catalog.resolve("local/" + "x" * 10_000)
+    assert max(map(len, catalog._verbatim)) < 1_000
+
+
+def test_loading_costs_little_more_than_reading_the_file() -> None:
+    """Relative to a plain decode of the same bytes, so that a slow machine does not fail it; about 15 ms in all."""
+    data = resources.files("llmgateway.catalog").joinpath("catalog.json").read_bytes()
+    plain = min(timeit.repeat(lambda: msgspec.json.decode(data), number=1, repeat=5))
+    assert min(timeit.repeat(load, number=1, repeat=5)) < 5 * plain

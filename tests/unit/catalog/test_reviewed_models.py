@@ -1,5 +1,7 @@
 """What the catalogue says of well-known models: who offers them, and which look-alikes are kept apart."""
 
+import re
+
 import pytest
 
 from llmgateway.catalog.lookup import Catalog
@@ -119,6 +121,25 @@ OTHER_OFFERS = [
     ("zhipuai-coding-plan/glm-4.7", "glm-4.7"),
 ]
 
+FIRST_PARTIES = {
+    "openai": {"gpt", "o", "chatgpt"},
+    "anthropic": {"claude"},
+    "google-ai-studio": {"gemini", "gemma"},
+    "google-vertex": {"gemini", "claude", "llama", "deepseek", "qwen", "kimi", "glm", "gpt"},
+    "deepseek": {"deepseek"},
+    "xai": {"grok"},
+    "mistral": {
+        *("mistral", "ministral", "magistral", "mixtral", "codestral", "devstral", "pixtral", "voxtral"),
+        "glm",  # hosted for Z.ai
+    },
+    "moonshot": {"kimi"},
+    "zai": {"glm"},
+    "minimax": {"minimax"},
+    "cohere": {"command"},
+    "perplexity": {"sonar"},
+    "alibaba": {"qwen", "qwq"},
+}
+
 
 def offers(catalog: Catalog, model_id: str) -> set[tuple[str, str]]:
     return {(mapping.provider, mapping.upstream) for mapping in catalog.models[model_id].mappings}
@@ -148,6 +169,16 @@ def test_free_fast_and_subscription_offers_do_not_compete_for_the_bare_name(
     assert pinned is not None
     assert pinned.mappings[0].upstream == name.partition("/")[2]
     assert (pinned.provider, pinned.mappings[0].upstream) not in offers(catalog, model_id)
+
+
+@pytest.mark.parametrize("provider", FIRST_PARTIES)
+def test_a_vendor_offers_its_own_families_only(catalog: Catalog, provider: str) -> None:
+    """A name under the wrong provider would be sent to a vendor that has never heard of it."""
+    for model in catalog.models.values():
+        if "/" not in model.id and provider in {mapping.provider for mapping in model.mappings}:
+            family = re.match(r"[a-z]+", model.id)
+            assert family is not None
+            assert family.group() in FIRST_PARTIES[provider], model.id
 
 
 def test_at_least_a_hundred_reviewed_models(catalog: Catalog) -> None:
