@@ -8,7 +8,6 @@ from typing import cast
 import httptools
 import msgspec
 
-
 TOKEN = b'"content":" '
 """Begins the first text of the mock's streams; the role's event, which has no text yet, does not contain it."""
 

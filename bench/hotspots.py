@@ -1,7 +1,7 @@
 """Where the gateway's CPU goes under the load of one row: by Python function (py-spy) and by shared object (perf).
 
-What py-spy shows as own time of `Runner.run` is uvloop, libuv and the kernel: the event loop has no Python frames. Rows of
-the SQLite sink run on a thread of their own, so their share counts as CPU of the process but not as latency.
+What py-spy shows as own time of `Runner.run` is uvloop, libuv and the kernel: the event loop has no Python frames. The
+SQLite sink runs on a thread of its own: its share is CPU of the process, not latency.
 
 python -m bench.hotspots whole-500 [--seconds 8] [--top 40] [--native]
 """
