@@ -10,7 +10,8 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A fault that befalls one request. `after`: events before it, in mid-stream (never the finish); `slow_s`: seconds between pieces."""
+    """A fault that befalls one request. `after`: events before it in mid-stream, never the finish; `slow_s`: pause of
+    pieces."""
 
     name: str
     after: int = 4
@@ -52,7 +53,11 @@ BYTE_FAULTS = (
     _row("gzip", "Body gzipped, `content-encoding: gzip`, whatever accept-encoding said"),
     _row("gzip-unannounced", "Body gzipped, no content-encoding"),
     _row("wrong-content-type", "`content-type: text/plain`, otherwise healthy"),
-    _row("byte-split", "Each byte in a write and a chunk of its own", "Each byte in a write of its own"),
+    _row(
+        "byte-split",
+        "Each byte (of the first 64 KiB) in a write and a chunk of its own",
+        "Each byte in a write of its own",
+    ),
     _row(
         "utf8-split", "Multi-byte text, a new chunk inside each character", "Multi-byte text, split in each character"
     ),

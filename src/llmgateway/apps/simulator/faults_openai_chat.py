@@ -143,8 +143,8 @@ def _silent(completion: Json) -> None:
         choice["finish_reason"] = "stop"
 
 
-def _filled(choice: Json, *, chars: int) -> None:
-    choice["message"]["content"] = _FILLER * (chars // len(_FILLER))
+def _filled(completion: Json, *, chars: int) -> None:
+    completion["choices"][0]["message"]["content"] = _FILLER * (chars // len(_FILLER))
 
 
 def _as_parts(message: Json) -> None:
@@ -167,8 +167,8 @@ _BODIES: dict[str, Callable[[Json], object]] = {
     "empty-message": _silent,
     "no-usage": lambda completion: completion.pop("usage"),
     "content-parts": _each_choice(lambda choice: _as_parts(choice["message"])),
-    "huge-chunk": _each_choice(lambda choice: _filled(choice, chars=HUGE_CHUNK_CHARS)),
-    "huge-event": _each_choice(lambda choice: _filled(choice, chars=HUGE_EVENT_CHARS)),
+    "huge-chunk": lambda completion: _filled(completion, chars=HUGE_CHUNK_CHARS),
+    "huge-event": lambda completion: _filled(completion, chars=HUGE_EVENT_CHARS),
     "tool-no-id": _each_call(lambda call: call.pop("id", None)),
     "tool-object-arguments": _each_call(_as_object),
     "tool-empty-arguments": _each_call(lambda call: _arguments(call, "")),

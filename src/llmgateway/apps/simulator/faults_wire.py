@@ -11,6 +11,7 @@ BOM = b"\xef\xbb\xbf"
 _FLUSH = Wait(0.02)
 _SPLIT = Wait(0)
 _PIECES = 16
+_MAX_SPLIT_STEPS = 128 * 1024
 
 
 def frames(encoded: Sequence[bytes], *, fault: Fault) -> list[bytes]:
@@ -141,7 +142,7 @@ def _split(steps: Script, *, where: Callable[[int, int], bool]) -> Script:
     """Data cut before each byte for which `where(byte before, byte)` holds, each piece written on its own."""
     pieces: list[Step] = []
     for step in steps:
-        if not isinstance(step, Data):
+        if not isinstance(step, Data) or len(pieces) > _MAX_SPLIT_STEPS:
             pieces.append(step)
             continue
         data, start = step.data, 0

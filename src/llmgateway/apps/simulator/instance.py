@@ -15,9 +15,10 @@ from llmgateway.apps.simulator.text import lorem
 Schema = Mapping[str, object]
 _FULL_DEPTH = 5
 _MAX_DEPTH = 40
-_MAX_NODES = 20_000
-_MAX_ITEMS = 1_000
+_MAX_NODES = 5_000
+_MAX_ITEMS = 256
 _MAX_CHARS = 100_000
+_CHARS_PER_NODE = 64
 _FORMATS = {
     "date-time": "2026-01-02T03:04:05Z",
     "date": "2026-01-02",
@@ -49,7 +50,10 @@ _NUMBER_WORDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "
 
 def instance_of(schema: object, *, variant: int = 0) -> object:
     """A value that `schema` accepts; another `variant` gives another value where the schema leaves a choice."""
-    return _Generator(schema, variant=variant).value(schema, depth=0, name="")
+    try:
+        return _Generator(schema, variant=variant).value(schema, depth=0, name="")
+    except RecursionError:
+        return None
 
 
 class _Generator:
@@ -79,7 +83,9 @@ class _Generator:
         if kind == "array":
             return self._array(node, depth=depth, name=name)
         if kind == "string":
-            return _string(node, name=name, variant=self._variant)
+            text = _string(node, name=name, variant=self._variant)
+            self._nodes += len(text) // _CHARS_PER_NODE
+            return text
         if kind in ("integer", "number"):
             return _number(node, whole=kind == "integer", variant=self._variant)
         if kind == "boolean":
@@ -93,7 +99,7 @@ class _Generator:
                 target = self._target(reference)
                 rest = {key: value for key, value in node.items() if key != "$ref"}
                 node = _merged(target, rest)
-            elif parts := _schemas(node.get("allOf")):
+            elif parts := _schemas(node.get("allOf"))[:_MAX_ITEMS]:
                 rest = {key: value for key, value in node.items() if key != "allOf"}
                 for part in parts:
                     rest = dict(_merged(rest, part))
@@ -163,16 +169,19 @@ class _Generator:
 
     def _fill_up(self, filled: dict[str, object], node: Schema, *, depth: int) -> None:
         """Names of its own until minProperties is reached, from patternProperties where only they may occur."""
-        least = _integer(node.get("minProperties")) or 0
+        least = min(_integer(node.get("minProperties")) or 0, _MAX_ITEMS)
         for expression, schema in _mapping(node.get("patternProperties")).items():
             for length in range(least - len(filled)):
                 sample = matching(expression, min_length=length + 1)
                 if sample is not None:
                     filled.setdefault(sample, self.value(schema, depth=depth + 1, name=sample))
         extra = node.get("additionalProperties", True)
-        while len(filled) < min(least, _MAX_ITEMS) and extra is not False:
-            name = f"key{len(filled) + 1}"
-            filled[name] = self.value(extra, depth=depth + 1, name=name)
+        for number in range(1, 2 * _MAX_ITEMS):
+            name = f"key{number}"
+            if len(filled) >= least or extra is False:
+                break
+            if name not in filled:
+                filled[name] = self.value(extra, depth=depth + 1, name=name)
 
     def _array(self, node: Schema, *, depth: int, name: str) -> list[object]:
         prefix = _sequence(node.get("prefixItems"))
@@ -194,7 +203,7 @@ class _Generator:
     def _item(self, schema: object, found: list[object], *, unique: bool, depth: int, name: str) -> object:
         item = self.value(schema, depth=depth + 1, name=name)
         usual = self._variant
-        while unique and item in found and self._variant < usual + _MAX_ITEMS:
+        while unique and item in found and self._variant < usual + _MAX_ITEMS and self._nodes < _MAX_NODES:
             self._variant += 1
             item = self.value(schema, depth=depth + 1, name=name)
         self._variant = usual

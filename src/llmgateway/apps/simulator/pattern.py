@@ -6,7 +6,7 @@ import re
 _CLASSES = {"d": "7", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
 _REPEAT = re.compile(r"\{(\d+)(,(\d*))?\}")
-_MAX_REPEATS = 10_000
+_MAX_CHARS = 100_000
 _CANDIDATES = "a0 A-_.z9Z/:@é"
 
 
@@ -15,14 +15,17 @@ class _Unsupported(Exception):
 
 
 def matching(pattern: str, *, min_length: int = 0) -> str | None:
-    """A string that `pattern` finds a match in, at least `min_length` long where repeats allow it; None: not found."""
+    """A string that `pattern` finds a match in, at least `min_length` long where repeats allow it; None: not found.
+
+    The pattern is never run: one that a stranger wrote could run for hours.
+    """
     try:
-        compiled = re.compile(pattern)
         for extra in (0, 1, min_length):
-            candidate = _Sampler(pattern, extra=extra).alternatives()
-            if len(candidate) >= min_length and compiled.search(candidate):
+            sampler = _Sampler(pattern, extra=extra)
+            candidate = sampler.alternatives()
+            if len(candidate) >= min_length and sampler.finished:
                 return candidate
-    except (re.error, _Unsupported, ValueError, IndexError, RecursionError, OverflowError):
+    except (re.error, _Unsupported, ValueError, IndexError, RecursionError):
         return None
     return None
 
@@ -34,6 +37,10 @@ class _Sampler:
         self._pattern = pattern
         self._at = 0
         self._extra = extra
+
+    @property
+    def finished(self) -> bool:
+        return self._at == len(self._pattern)
 
     def _peek(self) -> str:
         return self._pattern[self._at] if self._at < len(self._pattern) else ""
@@ -54,7 +61,10 @@ class _Sampler:
         written: list[str] = []
         while self._peek() not in ("", "|", ")"):
             atom = self._atom()
-            written.append(atom * self._times())
+            times = self._times()
+            if len(atom) * times > _MAX_CHARS:
+                raise _Unsupported
+            written.append(atom * times)
         return "".join(written)
 
     def _times(self) -> int:
@@ -72,7 +82,7 @@ class _Sampler:
             return 1
         if self._peek() in ("?", "+"):
             self._next()
-        return min(least + (self._extra if open_ended else 0), _MAX_REPEATS)
+        return least + (self._extra if open_ended else 0)
 
     def _atom(self) -> str:
         char = self._next()

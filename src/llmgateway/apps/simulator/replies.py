@@ -8,7 +8,7 @@ import msgspec
 from llmgateway.apps.simulator.instance import instance_of
 from llmgateway.apps.simulator.models import Preset
 from llmgateway.apps.simulator.scenario import Ask, Call, Citation, Finish, Offer, Reply, Steering
-from llmgateway.apps.simulator.text import lorem, pieces_of
+from llmgateway.apps.simulator.text import MAX_OUTPUT_TOKENS, lorem, pieces_of
 
 _WEATHER = Offer(
     "get_weather",
@@ -18,11 +18,16 @@ _REASONING = "The user wants an answer. I look at what was asked, weigh it brief
 _REFUSAL = "I'm sorry, but I can't help with that."
 _SPLIT_TEXT = "Grüße aus Köln: 你好, 世界 👋🏽 – naïve café."
 _MAX_PARALLEL = 8
+_DISTINCT = 4
 
 
 def replies_of(ask: Ask, *, preset: Preset, steering: Steering, fault: str | None, key: str) -> tuple[Reply, ...]:
-    """One reply per choice that was asked for."""
-    return tuple([_reply(ask, preset=preset, steering=steering, fault=fault, key=key, index=i) for i in range(ask.n)])
+    """One reply per choice that was asked for; of many, only the first few differ."""
+    distinct = [
+        _reply(ask, preset=preset, steering=steering, fault=fault, key=key, index=i)
+        for i in range(min(ask.n, _DISTINCT))
+    ]
+    return tuple([distinct[i % _DISTINCT] for i in range(ask.n)])
 
 
 def _reply(ask: Ask, *, preset: Preset, steering: Steering, fault: str | None, key: str, index: int) -> Reply:
@@ -41,7 +46,7 @@ def _reply(ask: Ask, *, preset: Preset, steering: Steering, fault: str | None, k
         reasoning=reasoning,
         signature=base64.b64encode(f"simulator-signature-{key}-{index}".encode()).decode() if reasoning else "",
         calls=calls,
-        images=_images(preset, steering, key=key),
+        images=_images(preset, steering),
         citations=_citations(preset, steering, length=sum(map(len, content))),
         finish=steering.finish_reason or finish,
     )
@@ -125,14 +130,17 @@ def _stopped(ask: Ask, pieces: tuple[str, ...]) -> tuple[tuple[str, ...], Finish
 def _limited(
     ask: Ask, reasoning: tuple[str, ...], content: tuple[str, ...], finish: Finish
 ) -> tuple[tuple[str, ...], tuple[str, ...], Finish]:
-    if ask.limit is None or len(reasoning) + len(content) <= ask.limit:
+    limit = MAX_OUTPUT_TOKENS // ask.n
+    if ask.limit is not None:
+        limit = min(limit, ask.limit)
+    if len(reasoning) + len(content) <= limit:
         return reasoning, content, finish
-    return reasoning[: ask.limit], content[: max(ask.limit - len(reasoning), 0)], "length"
+    return reasoning[:limit], content[: max(limit - len(reasoning), 0)], "length"
 
 
-def _images(preset: Preset, steering: Steering, *, key: str) -> tuple[str, ...]:
+def _images(preset: Preset, steering: Steering) -> tuple[str, ...]:
     count = (1 if preset.answer == "image" else 0) if steering.images is None else steering.images
-    return tuple([_png(bytes.fromhex(key[:6]) + bytes([i])) for i in range(count)])
+    return tuple([_png(bytes((0, 128, 255 - i, 255))) for i in range(count)])
 
 
 def _citations(preset: Preset, steering: Steering, *, length: int) -> tuple[Citation, ...]:

@@ -66,12 +66,13 @@ def _streamed(scenario: Scenario) -> Script:
         frames = faults_openai_chat.frames([*[b"data: %b\n\n" % _encode(event) for event in events], DONE], scenario)
         frames = faults_wire.frames(frames, fault=scenario.fault)
     head = Head(200, ((b"content-type", EVENT_STREAM), *_headers(scenario)))
-    steps: Script = (head, *_paced(frames, first_s=scenario.first_token_s, per_token_s=scenario.per_token_s))
+    steps: Script = (head, *_paced(frames, scenario))
     return steps if scenario.fault is None else faults_wire.befall(steps, fault=scenario.fault, streamed=True)
 
 
 def _before_finish(scenario: Scenario, events: Sequence[Json]) -> Scenario:
-    """With the place of a fault in mid-stream moved before the first finish, so that it leaves the answer incomplete."""
+    """With the place of a fault in mid-stream moved before the first finish, so that it leaves the answer
+    incomplete."""
     fault = scenario.fault
     if fault is None or not events:
         return scenario
@@ -85,13 +86,15 @@ def _headers(scenario: Scenario) -> tuple[tuple[bytes, bytes], ...]:
     return ((b"x-request-id", b"req_" + scenario.key.encode()), (b"openai-version", b"2020-10-01"))
 
 
-def _paced(frames: Sequence[bytes], *, first_s: float, per_token_s: float) -> list[Step]:
+def _paced(frames: Sequence[bytes], scenario: Scenario) -> list[Step]:
     """The frames with the pauses between them; what ends the stream follows the last token at once."""
+    first_s, per_token_s = scenario.first_token_s, scenario.per_token_s
+    finish = len(frames) - (3 if scenario.ask.include_usage else 2)
     if not first_s and not per_token_s:
         return [Data(frame) for frame in frames]
     steps: list[Step] = [Wait(first_s)] if first_s else []
     for position, frame in enumerate(frames):
-        if per_token_s and 1 < position < len(frames) - 2:
+        if per_token_s and 1 < position < finish:
             steps.append(Wait(per_token_s))
         steps.append(Data(frame))
     return steps

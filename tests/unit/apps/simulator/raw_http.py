@@ -13,7 +13,8 @@ NOW = 1_767_323_045
 
 
 class RawAnswer(msgspec.Struct):
-    """What a socket gave. `ending`: end (as framed), closed (FIN before it), reset, or silence. `chunks`: HTTP chunks."""
+    """What a socket gave. `ending`: end (as framed), closed (FIN before it), reset, or silence. `chunks`: HTTP
+    chunks."""
 
     ending: str
     status: int

@@ -10,7 +10,6 @@ import pytest
 
 from llmgateway.apps.simulator.faults import FAULTS
 from llmgateway.apps.simulator.faults_openai_chat import REFUSALS
-
 from tests.unit.apps.simulator.raw_http import NOW, Ask, RawAnswer
 
 DONE = b"data: [DONE]"
