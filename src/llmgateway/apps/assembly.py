@@ -7,6 +7,7 @@ snapshot; `stop` drains and closes in reverse order. What each part does is its 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -143,19 +144,20 @@ class Assembly:
             credentials=(*rows.credentials, simulated),
             protocols=frozenset(self._codecs),
             instance_id=self._fingerprint("instance"),
+            today=datetime.now(UTC).date(),
         )
 
     def _swap(self) -> None:
         self._snapshot = self.gateway.snapshot = self._build()
 
     async def _poll(self) -> None:
-        """Changes of keys made by other processes take effect within a second."""
+        """Changes of keys made by other processes take effect within a second, and so does a new day."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_POLL_S)
             try:
                 version = await loop.run_in_executor(None, directory_version, self._database)
-                if version != self._version:
+                if version != self._version or self._snapshot.today != datetime.now(UTC).date():
                     self._stored_keys = await loop.run_in_executor(None, load_keys, self._database)
                     self._version = version
                     self._swap()

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
@@ -53,7 +52,7 @@ class Gateway:
         line = _Line(self, exchange, down)
         try:
             chat = exchange.chat = read_request(body)
-            exchange.plan = plan_route(chat, snapshot=self.snapshot, today=datetime.now(UTC).date())
+            exchange.plan = plan_route(chat, snapshot=self.snapshot)
             if chat.streamed:
                 down.stream(())
             committed = await attempt(exchange, chat, codecs=self._codecs, transport=self._transport)

@@ -1,45 +1,34 @@
-"""From a checked request to a route plan: a pure function of request, snapshot and date.
+"""From a checked request to a route plan: a pure function of request and snapshot.
 
 One provider serves a request here: the pinned one, or the cheapest that fits. Every offer that was left out is kept
 with its reason, and when none is left the error names the field that removed the last one.
 """
 
-from datetime import date
 from typing import Final
 
-from llmgateway.catalog.lookup import Resolution
 from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
-from llmgateway.domain.routing import Excluded, Mapping, Provider, RoutePlan
-from llmgateway.engine.snapshot import Snapshot
+from llmgateway.domain.routing import Deployment, Excluded, RoutePlan
+from llmgateway.engine.snapshot import Route, Snapshot
 from llmgateway.engine.tokens import estimate_prompt
 
-_UNKNOWN_PRICE: Final = 1 << 62
 _CONTEXT_MARGIN: Final = 0.8
 
 
-def plan_route(chat: Chat, *, snapshot: Snapshot, today: date) -> RoutePlan:
+def plan_route(chat: Chat, *, snapshot: Snapshot) -> RoutePlan:
     """Raises GatewayError: UNSUPPORTED_PARAMETER, MODEL_NOT_FOUND, MODEL_DEACTIVATED, NO_PROVIDER, CONTEXT_LENGTH."""
     _not_yet(chat)
-    name = chat.request.model
-    resolution = snapshot.catalog.resolve(name)
-    if resolution is None:
-        raise _unknown_model(name, snapshot)
-    fitting: list[tuple[float, int, Mapping]] = []
-    excluded: list[Excluded] = []
-    for mapping in resolution.mappings:
-        provider = snapshot.catalog.providers[mapping.provider]
-        reason = _unfit(chat, mapping, provider, snapshot, today)
+    route = snapshot.route(chat.request.model)
+    if route is None:
+        raise _unknown_model(chat.request.model, snapshot)
+    excluded = route.excluded
+    for deployment in route.deployments:
+        reason = _incapable(chat, deployment) or _too_long(chat, deployment)
         if reason is None:
-            fitting.append((-provider.priority * mapping.priority, _price(mapping), mapping))
-        else:
-            excluded.append(reason)
-    if not fitting:
-        raise _nothing_left(chat, resolution, excluded, snapshot)
-    best = min(fitting, key=lambda candidate: (candidate[1], candidate[0]))[2]
-    deployment = snapshot.deployment(best, region=resolution.region)
-    return RoutePlan((deployment,), resolution.provider, tuple(excluded))
+            return RoutePlan((deployment,), route.provider, excluded)
+        excluded = (*excluded, reason)
+    raise _nothing_left(chat.request.model, route, excluded)
 
 
 def _not_yet(chat: Chat) -> None:
@@ -57,53 +46,37 @@ def _unsupported(param: str, message: str) -> GatewayError:
     return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=param)
 
 
-def _unfit(chat: Chat, mapping: Mapping, provider: Provider, snapshot: Snapshot, today: date) -> Excluded | None:
-    """Why the mapping cannot serve the request; None if it can."""
-    if mapping.deactivated is not None and mapping.deactivated <= today:
-        return Excluded(mapping.provider, mapping.model, "deactivated")
-    if provider.id not in snapshot.credentials:
-        return Excluded(mapping.provider, mapping.model, "no_credential")
-    if provider.protocol not in snapshot.protocols:
-        return Excluded(mapping.provider, mapping.model, "protocol")
-    if provider.priority <= 0 or mapping.priority <= 0:
-        return Excluded(mapping.provider, mapping.model, "disabled")
-    return _incapable(chat, mapping, provider) or _too_long(chat, mapping)
-
-
-def _incapable(chat: Chat, mapping: Mapping, provider: Provider) -> Excluded | None:
-    for capability, param in chat.traits.needs.items():
-        if capability in mapping.lacks or param in provider.parameters.refuse:
-            return Excluded(mapping.provider, mapping.model, f"capability:{capability}", param)
-    takes_anything = provider.unknown_fields == "pass"
-    if chat.traits.foreign is not None and not takes_anything:
+def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
+    """Why the deployment cannot serve the request; None if it can."""
+    mapping, provider, request = to.mapping, to.provider, chat.request
+    if chat.traits.needs:
+        for capability, param in chat.traits.needs.items():
+            if capability in mapping.lacks or param in provider.parameters.refuse:
+                return Excluded(mapping.provider, mapping.model, f"capability:{capability}", param)
+    if to.parameters.pass_unknown:
+        return None
+    if chat.traits.foreign is not None:
         return Excluded(mapping.provider, mapping.model, "type", chat.traits.foreign)
-    request = chat.request
     for name in ("effort", "image_config"):
-        if getattr(request, name) is not None and not takes_anything and name not in provider.quirks:
+        if getattr(request, name) is not None and name not in provider.quirks:
             return Excluded(mapping.provider, mapping.model, f"parameter:{name}", name)
-    budget = request.reasoning is not None and request.reasoning.max_tokens is not None
-    if budget and "reasoning_object" not in provider.quirks:
-        return Excluded(mapping.provider, mapping.model, "capability:reasoning_max_tokens", "reasoning.max_tokens")
     if request.service_tier not in (None, "auto", "default") and "service_tier" in provider.parameters.drop:
-        return Excluded(mapping.provider, mapping.model, "service_tier", "service_tier")
+        return Excluded(mapping.provider, mapping.model, "parameter:service_tier", "service_tier")
     return None
 
 
-def _too_long(chat: Chat, mapping: Mapping) -> Excluded | None:
-    limit = chat.output_limit
-    if limit is not None and 0 < mapping.max_output < limit:
-        param = "max_completion_tokens" if chat.request.max_completion_tokens is not None else "max_tokens"
-        return Excluded(mapping.provider, mapping.model, f"max_output:{mapping.max_output}", param)
+def _too_long(chat: Chat, to: Deployment) -> Excluded | None:
+    mapping, request = to.mapping, chat.request
+    if mapping.max_output:
+        limit = chat.output_limit
+        if limit is not None and limit > mapping.max_output:
+            param = "max_completion_tokens" if request.max_completion_tokens is not None else "max_tokens"
+            return Excluded(mapping.provider, mapping.model, f"max_output:{mapping.max_output}", param)
     if mapping.context:
-        estimate = estimate_prompt(chat.traits.prompt_bytes, messages=len(chat.request.messages))
+        estimate = estimate_prompt(chat.traits.prompt_bytes, messages=len(request.messages))
         if _CONTEXT_MARGIN * estimate > mapping.context:
             return Excluded(mapping.provider, mapping.model, f"context:{mapping.context}", "messages")
     return None
-
-
-def _price(mapping: Mapping) -> int:
-    """3 × input + 1 × output; unknown counts as the dearest."""
-    return _UNKNOWN_PRICE if mapping.price is None else 3 * mapping.price.input + mapping.price.output
 
 
 def _unknown_model(name: str, snapshot: Snapshot) -> GatewayError:
@@ -113,28 +86,20 @@ def _unknown_model(name: str, snapshot: Snapshot) -> GatewayError:
     return GatewayError(errors.MODEL_NOT_FOUND, f"The model '{shown}' does not exist.{hint}", param="model")
 
 
-def _nothing_left(chat: Chat, resolution: Resolution, excluded: list[Excluded], snapshot: Snapshot) -> GatewayError:
+def _nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...]) -> GatewayError:
     """The error of the reason that came closest to serving: a field, then the protocol, then a missing key."""
-    name = chat.request.model
-    if all(one.reason == "deactivated" for one in excluded):
-        return GatewayError(errors.MODEL_DEACTIVATED, f"The model '{name}' has been retired by its providers.", param="model")
     fields = [one for one in excluded if one.param is not None]
     if fields:
         return _unsuitable(name, fields)
-    if any(one.reason == "protocol" for one in excluded):
-        spoken = {snapshot.catalog.providers[one.provider].protocol for one in excluded if one.reason == "protocol"}
-        return GatewayError(
-            errors.NO_PROVIDER,
-            f"No provider of '{name}' can be used: the protocol {', '.join(sorted(spoken))} is not spoken by this version.",
-            param="model",
-        )
-    variables = {
-        provider.id: provider.env[0]
-        for provider in (snapshot.catalog.providers[mapping.provider] for mapping in resolution.mappings)
-        if provider.env
-    }
-    how = " or ".join(f"{variable} (for {provider})" for provider, variable in sorted(variables.items())[:5])
-    advice = f"Set {how} in the environment." if how else "Add an api_keys entry to the provider's section."
+    if excluded and all(one.reason == "deactivated" for one in excluded):
+        message = f"The model '{name}' has been retired by its providers. Choose another."
+        return GatewayError(errors.MODEL_DEACTIVATED, message, param="model")
+    spoken = sorted({one.reason.partition(":")[2] for one in excluded if one.reason.startswith("protocol:")})
+    if spoken:
+        message = f"'{name}' cannot be used yet: this version does not speak the protocol {', '.join(spoken)}."
+        return GatewayError(errors.NO_PROVIDER, message, param="model")
+    how = " or ".join([f"{variable} (for {provider})" for provider, variable in sorted(route.env)[:5]])
+    advice = f"Set {how} in the environment." if how else "Add api_keys to the provider's section of llmgateway.toml."
     return GatewayError(errors.NO_PROVIDER, f"No provider is configured for '{name}'. {advice}", param="model")
 
 
@@ -148,5 +113,5 @@ def _unsuitable(name: str, fields: list[Excluded]) -> GatewayError:
     if kind == "max_output":
         message = f"'{last.param}' is above the maximum output of '{name}', which is {detail} tokens."
         return GatewayError(errors.INVALID_VALUE, message, param=last.param)
-    message = f"'{last.param}' is not supported by any provider of '{name}' that is configured. Leave it out, or choose another model."
+    message = f"'{last.param}' is not supported by any configured provider of '{name}'. Leave it out, or change the model."
     return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=last.param)

@@ -4,21 +4,39 @@ What a request needs is worked out here once (request head, parameter plan, pric
 only looks things up. Building it from settings, environment and database is left to the infrastructure.
 """
 
-from collections.abc import Iterable, Mapping as ReadOnly
+from collections.abc import Iterable
+from collections.abc import Mapping as ReadOnly
+from datetime import date
 from typing import Final, Literal, cast
 from urllib.parse import urlsplit
 
+import msgspec
+
 from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain.identity import ApiKey
-from llmgateway.domain.routing import Credential, Deployment, Mapping, Origin, Provider
+from llmgateway.domain.routing import Credential, Deployment, Excluded, Mapping, Origin, Provider
 from llmgateway.wire.params import compile_parameters
 from llmgateway.wire.sign import authorization_line
 
 _REMEMBERED: Final = 10_000
+_UNKNOWN_PRICE: Final = 1 << 62
+
+
+class Route(msgspec.Struct, frozen=True):
+    """What a model name leads to, worked out once: the deployments that can be used, cheapest first, and the offers that
+    no request can use, with the reason."""
+
+    deployments: tuple[Deployment, ...]
+    excluded: tuple[Excluded, ...]
+    provider: str | None
+    region: str | None
+    env: tuple[tuple[str, str], ...]
 
 
 class Snapshot:
-    """`keys` by SHA-256 digest; `protocols`: those this version can speak; `instance_id` marks our own requests."""
+    """`keys` by SHA-256 digest; `protocols`: those this version can speak; `instance_id` marks our own requests.
+    `today` decides which offers are past their deactivation; a new day needs a new snapshot.
+    """
 
     def __init__(
         self,
@@ -28,29 +46,69 @@ class Snapshot:
         credentials: Iterable[Credential],
         protocols: frozenset[str],
         instance_id: str,
+        today: date,
     ) -> None:
         self.catalog = catalog
         self.keys: ReadOnly[bytes, ApiKey] = {key.digest: key for key in keys}
         self.protocols = protocols
         self.instance_id = instance_id
+        self.today = today
         self.credentials: dict[str, list[Credential]] = {}
         for credential in credentials:
             self.credentials.setdefault(credential.provider, []).append(credential)
-        self._deployments: dict[tuple[str, str, str, str | None], Deployment] = {}
+        self._routes: dict[str, Route] = {}
 
     def usable(self, provider: Provider) -> bool:
         """There is a credential for it, and this version speaks its protocol."""
         return provider.id in self.credentials and provider.protocol in self.protocols
 
-    def deployment(self, mapping: Mapping, *, region: str | None = None) -> Deployment:
-        """The mapping with its provider's first credential. The provider must be usable."""
-        key = (mapping.provider, mapping.model, mapping.upstream, region)
-        found = self._deployments.get(key)
+    def route(self, name: str) -> Route | None:
+        """Where a model name leads; None for a name that means nothing."""
+        found = self._routes.get(name)
         if found is None:
-            if len(self._deployments) >= _REMEMBERED:
-                self._deployments.clear()
-            found = self._deployments[key] = self._compiled(mapping, region)
+            found = self._worked_out(name)
+            if found is not None:
+                if len(self._routes) >= _REMEMBERED:
+                    self._routes.clear()
+                self._routes[name] = found
         return found
+
+    def _worked_out(self, name: str) -> Route | None:
+        resolution = self.catalog.resolve(name)
+        if resolution is None:
+            return None
+        usable: list[Mapping] = []
+        excluded: list[Excluded] = []
+        for mapping in resolution.mappings:
+            reason = self._unusable(mapping)
+            if reason is None:
+                usable.append(mapping)
+            else:
+                excluded.append(Excluded(mapping.provider, mapping.model, reason))
+        rows = [self.catalog.providers[mapping.provider] for mapping in resolution.mappings]
+        return Route(
+            tuple([self._compiled(mapping, resolution.region) for mapping in sorted(usable, key=self._rank)]),
+            tuple(excluded),
+            resolution.provider,
+            resolution.region,
+            tuple([(row.id, row.env[0]) for row in rows if row.env]),
+        )
+
+    def _unusable(self, mapping: Mapping) -> str | None:
+        provider = self.catalog.providers[mapping.provider]
+        if mapping.deactivated is not None and mapping.deactivated <= self.today:
+            return "deactivated"
+        if provider.id not in self.credentials:
+            return "no_credential"
+        if provider.protocol not in self.protocols:
+            return f"protocol:{provider.protocol}"
+        return "disabled" if provider.priority <= 0 or mapping.priority <= 0 else None
+
+    def _rank(self, mapping: Mapping) -> tuple[int, float]:
+        """By price (3 × input + 1 × output; unknown counts as the dearest), then by priority."""
+        price = mapping.price
+        weight = self.catalog.providers[mapping.provider].priority * mapping.priority
+        return (_UNKNOWN_PRICE if price is None else 3 * price.input + price.output, -weight)
 
     def _compiled(self, mapping: Mapping, region: str | None) -> Deployment:
         provider = self.catalog.providers[mapping.provider]

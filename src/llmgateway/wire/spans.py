@@ -1,9 +1,11 @@
 """Raw JSON spans of a provider's object: small readers that never raise."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
+
+NULL: Final = Raw(b"null")
 
 
 def is_null(span: Raw) -> bool:

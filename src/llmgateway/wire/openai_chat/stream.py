@@ -19,7 +19,7 @@ from llmgateway.domain.routing import Deployment
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.usage import read_usage
-from llmgateway.wire.spans import is_null, text_of, value_of
+from llmgateway.wire.spans import NULL, is_null, text_of, value_of
 from llmgateway.wire.sse import EventReader, EventTooLarge
 
 
@@ -28,12 +28,12 @@ class _Event(Struct, forbid_unknown_fields=True):
     """An event behind a known envelope, or one that has no members but the usual ones."""
 
     choices: list[Any] | None = None
-    usage: Raw | None = None
-    id: Raw | None = None
-    object: Raw | None = None
-    created: Raw | None = None
-    model: Raw | None = None
-    obfuscation: Raw | None = None
+    usage: Raw = NULL
+    id: Raw = NULL
+    object: Raw = NULL
+    created: Raw = NULL
+    model: Raw = NULL
+    obfuscation: Raw = NULL
 
 
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])

@@ -10,7 +10,7 @@ from llmgateway.domain.routing import Deployment
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.usage import read_usage
-from llmgateway.wire.spans import is_null, text_of, value_of
+from llmgateway.wire.spans import NULL, is_null, text_of, value_of
 
 
 class _Answer(Struct, forbid_unknown_fields=True):
@@ -19,9 +19,9 @@ class _Answer(Struct, forbid_unknown_fields=True):
     choices: list[Any]
     id: str | None = None
     model: str | None = None
-    usage: Raw | None = None
-    object: Raw | None = None
-    created: Raw | None = None
+    usage: Raw = NULL
+    object: Raw = NULL
+    created: Raw = NULL
     service_tier: str | None = None
     system_fingerprint: str | None = None
 
