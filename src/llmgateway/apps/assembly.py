@@ -106,6 +106,10 @@ class Assembly:
         self.patrol = Patrol(self.front.limits)
         self._poller = asyncio.get_running_loop().create_task(self._poll())
 
+    def release(self) -> None:
+        """Lets go of what must not be shared with forked workers."""
+        self._database.close()
+
     def reload(self) -> None:
         """Reads the configuration again; a bad one keeps what is there."""
         try:

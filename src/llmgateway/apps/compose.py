@@ -10,6 +10,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ import uvloop
 from llmgateway import __version__
 from llmgateway.apps.assembly import Assembly
 from llmgateway.apps.edge.protocol import EdgeProtocol
+from llmgateway.apps.workers import supervise
 from llmgateway.infra.db.engine import DatabaseError
 from llmgateway.infra.secrets import SecretsError
 from llmgateway.infra.settings import Settings, SettingsError, load
@@ -32,12 +35,22 @@ def run(*, config: Path | None, host: str | None, port: int | None, workers: int
     environ = _overridden(host=host, port=port, workers=workers, data_dir=data_dir)
     try:
         settings = load(config, environ=environ)
+        _log_to_stderr(settings.server.log_level)
         assembly = Assembly(settings, config=config, environ=environ)
         listener = _listener(settings)
     except (SettingsError, SecretsError, DatabaseError, OSError) as error:
         print(f"llmgateway: {error}", file=sys.stderr)
         return 1
-    _log_to_stderr(settings.server.log_level)
+    _greet(assembly, listener)
+    if settings.server.workers == 1:
+        return _work(assembly, listener)
+    assembly.release()
+    return supervise(
+        lambda: _work(Assembly(settings, config=config, environ=environ), listener), count=settings.server.workers
+    )
+
+
+def _work(assembly: Assembly, listener: socket.socket) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(assembly, listener))
     return 0
@@ -50,18 +63,28 @@ async def _serve(assembly: Assembly, listener: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    _greet(assembly, listener)
     try:
         await server.serve(sockets=[listener])
     finally:
         await assembly.stop()
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, with signals through the loop: its own way ends the process before we have drained."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
 def _server(assembly: Assembly) -> uvicorn.Server:
     def protocol(*, server_state: Any, **_: Any) -> asyncio.Protocol:
         return EdgeProtocol(front=assembly.front, patrol=assembly.patrol, registry=server_state.connections)
 
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             _no_asgi,
             http=protocol,  # pyright: ignore[reportArgumentType]  # a factory serves as well as a class
@@ -97,6 +120,7 @@ def _listener(settings: Settings) -> socket.socket:
 
 def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def _greet(assembly: Assembly, listener: socket.socket) -> None:
