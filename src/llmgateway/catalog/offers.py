@@ -141,7 +141,7 @@ def _offer(
         upstream=model.id,
         listed=model,
         known=known,
-        price=chosen(listed, checked),
+        price=chosen(listed, checked, moving=model.id.endswith("-latest")),
         protocol=_protocol(entry, model),
     )
 

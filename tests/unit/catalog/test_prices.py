@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from llmgateway.catalog.prices import chosen, known_price, listed_price, picousd
-from llmgateway.catalog.sources import KnownPrice, ListedPrice
+from llmgateway.catalog.sources import KnownPrice, KnownPrices, ListedPrice, missing
 
 
 def listed(text: str) -> ListedPrice:
@@ -79,3 +79,23 @@ def test_the_checked_source_wins_and_agreement_fills_its_gaps() -> None:
     assert (alone.input, alone.cached_input) == (1_000_000, None)
     assert chosen(other, None) is other
     assert chosen(None, None) is None
+
+
+def test_a_name_that_moves_has_no_price_while_the_sources_disagree() -> None:
+    stale = listed_price(listed('{"input": 9, "output": 2}'), zero_is_free=False)
+    checked = known_price(KnownPrice(base={"input_mtok": Decimal(1), "output_mtok": Decimal(2)}))
+    assert chosen(stale, checked, moving=True) is None
+    assert chosen(checked, checked, moving=True) is not None
+
+
+def test_a_price_by_time_of_day_is_that_of_most_hours() -> None:
+    """DeepSeek's old models cost more for 16 hours a day, the new ones for 7 (api-docs.deepseek.com)."""
+    reason = missing()
+    if reason is not None:
+        pytest.skip(reason)
+    prices = KnownPrices()
+    old, new = prices.find("deepseek", "deepseek-chat"), prices.find("deepseek", "deepseek-v4-pro")
+    assert old is not None
+    assert new is not None
+    assert old.base["input_mtok"] == Decimal("0.27")
+    assert new.base["input_mtok"] == Decimal("0.66")

@@ -37,7 +37,7 @@ WELL_KNOWN = {
     "llama-4-scout": "groq deepinfra aws-bedrock azure novita openrouter",
     "mistral-large-2512": "mistral aws-bedrock nvidia openrouter vercel",
     "mistral-nemo": "mistral azure novita openrouter vercel",
-    "deepseek-v4-pro": "deepseek deepinfra fireworks together nebius novita openrouter vercel",
+    "deepseek-v4-pro": "deepinfra fireworks together nebius novita openrouter vercel",
     "deepseek-v3.2": "deepinfra fireworks google-vertex azure nebius novita siliconflow openrouter vercel",
     "deepseek-r1-0528": "azure deepinfra novita huggingface openrouter",
     "qwen3-32b": "alibaba groq aws-bedrock nebius novita siliconflow openrouter",
@@ -119,6 +119,7 @@ OTHER_OFFERS = [
     ("nebius/deepseek-ai/DeepSeek-V3.2-fast", "deepseek-v3.2"),
     ("zai-coding-plan/glm-4.7", "glm-4.7"),
     ("zhipuai-coding-plan/glm-4.7", "glm-4.7"),
+    ("deepseek/deepseek-v4-flash", "deepseek-v4-flash"),  # DeepSeek serves V4.1 under it since 2026-09-10
 ]
 
 FIRST_PARTIES = {
