@@ -53,6 +53,7 @@ def serve(*, port: int) -> None:
     parameters.model.path = str(model_file())
     parameters.n_ctx = CONTEXT_TOKENS
     parameters.n_parallel = PARALLEL
+    parameters.model_alias = {MODEL}
     parameters.port = port
     parameters.warmup = False
     parameters.verbosity = 0
