@@ -7,7 +7,6 @@ before the key; a body that will not be read closes the connection.
 import asyncio
 import ipaddress
 import re
-import secrets
 from collections.abc import Callable
 from typing import Final
 
@@ -17,7 +16,7 @@ from llmgateway.apps.edge.inbound import Inbound
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import ApiKey
-from llmgateway.domain.ids import clean_request_id
+from llmgateway.domain.ids import LogIds, clean_request_id
 from llmgateway.engine.authenticate import authenticate
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.pipeline import Gateway, error_headers
@@ -66,13 +65,14 @@ class Front:
         self.buffered_bytes = 0
         self._exact = {route.path: route for route in routes if not route.path.endswith(b"/")}
         self._prefixes = [route for route in routes if route.path.endswith(b"/")]
+        self._ids = LogIds()
         self._proxies = [ipaddress.ip_network(proxy) for proxy in limits.trusted_proxies]
 
     def admit(self, inbound: Inbound, *, length: int | None) -> None:
         """By the head. Raises GatewayError, or sets `inbound.admitted`."""
         headers = inbound.headers
         given = next((value for name, value in headers if name == b"x-request-id"), None)
-        inbound.request_id = clean_request_id(given) or f"req_{secrets.token_hex(12)}"
+        inbound.request_id = clean_request_id(given) or f"req_{self._ids.next()}"
         if inbound.path != CHAT_PATH:
             self._admit_page(inbound)
             return
@@ -114,7 +114,7 @@ class Front:
             return
         if error.kind is errors.INVALID_API_KEY:
             self.gateway.meters.unauthenticated += 1
-        inbound.request_id = inbound.request_id or f"req_{secrets.token_hex(12)}"
+        inbound.request_id = inbound.request_id or f"req_{self._ids.next()}"
         inbound.send(error.status, error_headers(error), error_body(error))
 
     def facts(self, inbound: Inbound, *, peer: str | None) -> RequestFacts:
