@@ -100,7 +100,7 @@ class Ledger:
         for counter in (self._totals, self._by_path, self._by_fault, self._by_status):
             counter.clear()
 
-    def report(self) -> bytes:
+    def report(self, *, refused_port: int | None) -> bytes:
         """The JSON of GET /simulator/requests."""
         totals = {
             "requests": self.requests,
@@ -111,7 +111,8 @@ class Ledger:
             "by_fault": self._by_fault,
             "by_status": {str(status): count for status, count in self._by_status.items()},
         }
-        return msgspec.json.encode({"totals": totals, "requests": [_row(entry) for entry in self._kept]})
+        rows = [_row(entry) for entry in self._kept]
+        return msgspec.json.encode({"totals": totals, "refused_port": refused_port, "requests": rows})
 
 
 def masked(headers: Iterable[Header]) -> list[tuple[str, str]]:

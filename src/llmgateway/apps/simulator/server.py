@@ -59,6 +59,7 @@ class SimulatorServer:
         self._closed_door = socket.socket(family, socket.SOCK_STREAM)
         self._closed_door.bind((self.host, 0))
         self.refused_port = cast("int", self._closed_door.getsockname()[1])
+        self.simulation.refused_port = self.refused_port
 
     async def stop(self) -> None:
         """Stops listening and closes every connection at once."""

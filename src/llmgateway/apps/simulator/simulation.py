@@ -36,10 +36,14 @@ _MAX_GROUPS = 1000
 
 
 class Simulation:
-    """The state of one simulated provider. `now` gives Unix seconds; `keep` is how many requests the ledger keeps."""
+    """The state of one simulated provider. `now` gives Unix seconds; `keep` is how many requests the ledger keeps.
+
+    `refused_port` is where a dial is refused, if there is such a port: it is only reported.
+    """
 
     def __init__(self, *, now: Callable[[], float] = time.time, keep: int = KEPT_REQUESTS) -> None:
         self.ledger = Ledger(keep=keep)
+        self.refused_port: int | None = None
         self._now = now
         self._cache = PromptCache()
         self._turns: OrderedDict[str, int] = OrderedDict()
@@ -71,7 +75,7 @@ class Simulation:
         if request.method == "DELETE":
             self.reset()
             return whole(200, b'{"status":"reset"}', content_type=b"application/json")
-        return whole(200, self.ledger.report(), content_type=b"application/json")
+        return whole(200, self.ledger.report(refused_port=self.refused_port), content_type=b"application/json")
 
     def _counted(
         self, request: Request, script: Script, *, path: str, fault: str | None = None

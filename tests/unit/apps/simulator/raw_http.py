@@ -8,6 +8,7 @@ import msgspec
 
 from llmgateway.apps.simulator.server import SimulatorServer
 
+DONE = b"data: [DONE]"
 NOW = 1_767_323_045
 """The simulated clock of these tests."""
 
@@ -78,3 +79,34 @@ async def _read(reader: asyncio.StreamReader, answer: RawAnswer) -> str:
             answer.body += data
             left -= len(data)
     return "end"
+
+
+def healthy(answer: RawAnswer) -> None:
+    """A complete answer as a provider without faults gives it."""
+    assert (answer.ending, answer.status) == ("end", 200)
+    if answer.headers["content-type"].startswith("text/event-stream"):
+        assert answer.frames[-1] == DONE
+        assert finishes(answer)
+        assert answer.events[-1]["usage"]["completion_tokens"] > 0
+    else:
+        assert answer.json["choices"][0]["finish_reason"]
+        assert answer.json["usage"]["completion_tokens"] > 0
+
+
+def finishes(answer: RawAnswer) -> list[str]:
+    choices = [choice for event in answer.events for choice in event["choices"]]
+    return [choice["finish_reason"] for choice in choices if choice["finish_reason"]]
+
+
+def contents(answer: RawAnswer) -> list[Any]:
+    choices = [choice for event in answer.events for choice in event["choices"]]
+    return [choice["delta"]["content"] for choice in choices if choice["delta"].get("content")]
+
+
+def tool_deltas(answer: RawAnswer) -> list[dict[str, Any]]:
+    choices = [choice for event in answer.events for choice in event["choices"]]
+    return [call for choice in choices for call in choice["delta"].get("tool_calls", ())]
+
+
+def tool_calls(answer: RawAnswer) -> list[dict[str, Any]]:
+    return answer.json["choices"][0]["message"]["tool_calls"]

@@ -19,6 +19,7 @@ from llmgateway.domain.errors import (
 )
 from llmgateway.domain.routing import HttpRequest, Origin, Timeouts
 from llmgateway.engine.ports import Transport, UpstreamResponse
+from llmgateway.infra.transport import HttpTransport
 from tests.unit.apps.simulator.raw_http import NOW, exchange
 
 ORIGIN = Origin("http", "simulator.invalid", 80)
@@ -111,6 +112,31 @@ async def test_a_fault_ends_as_the_port_says(name: str, streamed: bool) -> None:
         assert status >= 200
         assert body or name == "empty-body"
     assert sender.simulation.ledger.open == 0
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
+async def test_every_fault_ends_as_over_sockets(streamed: bool) -> None:
+    """The gateway's own HTTP client, against the server, gets the same answer or the same kind of error."""
+    server = await serve(port=0, simulation=Simulation(now=lambda: NOW))
+    client = HttpTransport()
+    origin = Origin("http", server.host, server.port)
+    timeouts = Timeouts(first_byte=0.2, idle=0.2)
+    memory = SimulatorTransport(simulation=Simulation(now=lambda: NOW))
+    for name in FAULTS:
+        asked = request(f"fault-{name}", stream=streamed)
+        over_sockets = HttpRequest(origin, asked.head, asked.body)
+        outcome = await ended(memory, asked, timeouts=timeouts)
+        assert (name, await ended(client, over_sockets, timeouts=timeouts)) == (name, outcome)
+    await client.close()
+    await server.stop()
+
+
+async def ended(sender: Transport, asked: HttpRequest, *, timeouts: Timeouts) -> object:
+    """Status and body, or the error's name and status."""
+    try:
+        return await whole(sender, asked, timeouts=timeouts)
+    except UpstreamError as error:
+        return error.kind.name, error.status_code
 
 
 async def test_a_stream_before_its_break_is_delivered() -> None:

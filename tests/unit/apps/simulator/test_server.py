@@ -184,6 +184,10 @@ async def test_a_client_that_stops_reading_is_not_buffered_for(server: Simulator
 
 
 async def test_the_second_port_refuses_connections(server: SimulatorServer) -> None:
+    """A refused dial can be had: the report names a port where nothing listens."""
+    _, report = await get(server, "/simulator/requests")
+    assert isinstance(report, dict)
+    assert report["refused_port"] == server.refused_port
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(server.host, server.refused_port)
 
