@@ -128,8 +128,8 @@ class GuardedFetcher:
             create=lambda: Connection(owner=_Nobody(), peer=peer, limits=DEFAULT_LIMITS),
         )
         request = HttpRequest(target.origin, head.encode("ascii"), b"", "GET")
-        total_at = asyncio.get_running_loop().time() + self._limits.total_s
-        exchange = connection.begin(request, timeouts=Timeouts(), total_at=total_at)
+        now = asyncio.get_running_loop().time()
+        exchange = connection.begin(request, timeouts=Timeouts(), now=now, total_at=now + self._limits.total_s)
         await exchange.answered()
         return exchange
 

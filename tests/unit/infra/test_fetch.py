@@ -11,7 +11,7 @@ from llmgateway.engine.ports import Fetcher
 from llmgateway.infra.fetch import FetchLimits, GuardedFetcher
 from llmgateway.infra.transport import Dialer, Resolver
 from tests.support.certificates import Authority
-from tests.support.upstream import Peer, Script, answering, upstream
+from tests.support.upstream import Peer, Script, answering, until, upstream
 
 PARAM = "messages[0].content[1].image_url.url"
 IMAGES = ("image/png", "image/*")
@@ -324,9 +324,7 @@ async def test_cancelling_a_fetch_closes_the_connection() -> None:
 
     async with upstream(script) as server:
         fetching = asyncio.create_task(get(private(), f"http://127.0.0.1:{server.port}/"))
-        async with asyncio.timeout(1):
-            while not server.requests:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+        await until(lambda: bool(server.requests))
         fetching.cancel()
         async with asyncio.timeout(0.1):
             await server.peers[0].gone.wait()

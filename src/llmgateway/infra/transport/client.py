@@ -31,8 +31,9 @@ class HttpTransport:
 
     async def send(self, request: HttpRequest, *, timeouts: Timeouts, total_s: float) -> Exchange:
         """Returns when the head of the answer is there. Raises UpstreamError."""
-        total_at = asyncio.get_running_loop().time() + total_s
         pool = self._pools.get(request.origin) or self._pool(request.origin)
+        now = pool.now()
+        total_at = now + total_s
         retried = False
         while True:
             if pool.idle and not retried:
@@ -42,7 +43,8 @@ class HttpTransport:
                 if self._tick_handle is None:
                     self._schedule_tick()
                 connection = await pool.open(connect_s=timeouts.connect, total_at=total_at)
-            exchange = connection.begin(request, timeouts=timeouts, total_at=total_at)
+                now = pool.now()
+            exchange = connection.begin(request, timeouts=timeouts, now=now, total_at=total_at)
             if await exchange.answered():
                 return exchange
             if retried:

@@ -43,7 +43,9 @@ class Dialer:
             allowed = "the public internet" if reach == "public" else "private networks"
             raise unreachable(peer, f"has an address that is not allowed: only {allowed} may be reached")
         try:
-            tls = self.tls_context() if origin.scheme == "https" else None
+            tls = None
+            if origin.scheme == "https":
+                tls = self._tls or await asyncio.to_thread(self.tls_context)  # reads the system's store: some 40 ms
             return await self._race(addresses, origin=origin, tls=tls, create=create)
         except (OSError, UnicodeError) as error:
             self._resolver.forget(origin.host, port=origin.port)

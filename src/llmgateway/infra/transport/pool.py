@@ -38,7 +38,7 @@ class Pool:
         self._limits = limits
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._dialling = 0
-        self._now = asyncio.get_running_loop().time
+        self.now = asyncio.get_running_loop().time
         self.connections: set[Connection] = set()
         self.idle: list[Connection] = []
         self.closed = False
@@ -69,7 +69,7 @@ class Pool:
 
     async def open(self, *, connect_s: float, total_at: float) -> Connection:
         """A new connection, or when there are too many, the next that becomes free. Raises UpstreamError."""
-        left_s = total_at - self._now()
+        left_s = total_at - self.now()
         phase = "connect" if connect_s < left_s else "total"
         waited = False
         try:
@@ -92,7 +92,7 @@ class Pool:
         raise unreachable(self._peer, "was left: the transport is closed")
 
     def freed(self, connection: Connection, *, keep_s: float) -> None:
-        connection.deadline = self._now() + min(self._limits.idle_s, keep_s)
+        connection.deadline = self.now() + min(self._limits.idle_s, keep_s)
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():

@@ -90,6 +90,29 @@ async def test_any_split_of_the_bytes_gives_the_same_answer(transport: HttpTrans
         assert len(server.peers) == 1, "each answer leaves the connection usable"
 
 
+@pytest.mark.parametrize("name", RECORDED)
+async def test_an_answer_may_come_byte_by_byte(transport: HttpTransport, name: str) -> None:
+    recorded = RECORDED[name]
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        for byte in recorded:
+            await peer.send(bytes([byte]))
+            await asyncio.sleep(0)
+        await peer.request()
+        await peer.send(recorded)
+
+    async with upstream(script) as server:
+        slow = await ask(transport, server.post())
+        slow_body = await read_all(slow)
+        at_once = await ask(transport, server.post())
+        assert (slow.status, tuple(slow.headers), slow_body) == (
+            at_once.status,
+            tuple(at_once.headers),
+            await at_once.body(limit=1000),
+        )
+
+
 @pytest.mark.parametrize(
     "head",
     [
