@@ -81,6 +81,7 @@ class Pool:
                     freed = await self._wait()
                     waited = False
                     if freed is not None and not freed.closed:
+                        self.reused += 1
                         return freed
         except TimeoutError:
             self.errors += 1

@@ -176,7 +176,7 @@ async def test_connections_are_bounded_and_requests_wait_their_turn() -> None:
         responses = await asyncio.gather(*(ask(client, server.post()) for _ in range(20)))
         assert [await response.body(limit=10) for response in responses] == [b"ok"] * 20
         stats = client.stats()[server.origin()]
-        assert (stats.open, stats.waiting) == (2, 0)
+        assert (stats.open, stats.waiting, stats.created, stats.reused) == (2, 0, 2, 18)
         assert len(server.peers) == 2
         await client.close()
 
