@@ -114,7 +114,11 @@ def gateway(port: int, *, directory: Path, whole_port: int, stream_port: int) ->
     try:
         with running(command, log=log, core=PROXY_CORE, env=environment()) as child:
             wait_until(lambda: get_status(port, path="/readyz") == 200, what="the gateway's /readyz", child=child)
-            yield Gateway(pid=child.pid, port=port, data=data, ready_s=time.monotonic() - started)
+            try:
+                yield Gateway(pid=child.pid, port=port, data=data, ready_s=time.monotonic() - started)
+            finally:
+                if child.poll() is not None:
+                    raise RigError(f"the gateway ended under load with status {child.returncode}")
     except RigError as error:
         tail = log.read_text(errors="replace")[-2_000:] if log.exists() else ""
         raise RigError(f"{error}\n{tail}") from error

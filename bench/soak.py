@@ -82,7 +82,11 @@ async def asked(pool: Pool, *, kind: Kind, request: bytes, seen: Counter[str]) -
         connection.leave()
         seen["left"] += 1
         return
-    answer = await pool.ask(request)
+    try:
+        answer = await pool.ask(request)
+    except OSError as error:
+        seen[f"{kind.lane.provider}: {error}"] += 1
+        return
     seen["as expected" if answer.status == kind.status else f"{kind.lane.provider} got {answer.status}"] += 1
 
 
