@@ -31,11 +31,12 @@ from llmgateway.infra.db.directory import directory_version, key_usage, load_key
 from llmgateway.infra.db.engine import Database, DatabaseError, connect, open_database
 from llmgateway.infra.db.migrations import upgrade
 from llmgateway.infra.db.sink import Sink
+from llmgateway.infra.fetch import GuardedFetcher
 from llmgateway.infra.journal import FileJournal, JournalSettings
 from llmgateway.infra.operator import OperatorRows, operator_rows, static_keys
 from llmgateway.infra.secrets import fingerprinter, installation_secret, open_data_directory
 from llmgateway.infra.settings import Settings, SettingsError, load
-from llmgateway.infra.transport import HttpTransport
+from llmgateway.infra.transport import Dialer, HttpTransport
 from llmgateway.wire.openai_chat.upstream import OpenAIChat
 from llmgateway.wire.upstream import Upstream
 
@@ -90,11 +91,13 @@ class Assembly:
         path = self._database.path
         self.sink = Sink(journal_dir, lambda: connect(path), live=lambda: self.journal.path)
         self.sink.start()
-        self._http = HttpTransport()
+        dialer = Dialer()
+        self._http = HttpTransport(dialer=dialer)
         self.gateway = Gateway(
             snapshot=self._snapshot,
             codecs=self._codecs,
             transport=Switch(self._http, SimulatorTransport()),
+            fetcher=GuardedFetcher(allow_private_network=self.settings.server.allow_private_fetch, dialer=dialer),
             journal=self.journal,
             meters=self.meters,
             report=_report,

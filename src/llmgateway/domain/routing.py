@@ -34,7 +34,7 @@ Capability = Literal[
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds (decisions.md section 10): `first_byte` until the answer's head, `idle` between bytes."""
+    """Seconds: `connect` for a connection, `first_byte` until the answer's head, `idle` between bytes."""
 
     connect: float = 5
     first_byte: float = 120
@@ -182,6 +182,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     head: bytes
     used_model: str
     parameters: ParameterPlan
+    protocol: str
 
 
 class Excluded(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.reply import Chunk, Fold
 from llmgateway.domain.routing import Attempt, Deployment, HttpRequest
 from llmgateway.engine.exchange import Exchange
-from llmgateway.engine.ports import Transport, UpstreamResponse
+from llmgateway.engine.media import inlined
+from llmgateway.engine.ports import Fetcher, Transport, UpstreamResponse
 from llmgateway.wire.upstream import Decoder, Upstream
 
 MAX_WHOLE_BYTES: Final = 64 * 1024 * 1024
@@ -34,7 +35,7 @@ class Committed:
 
 
 async def attempt(
-    exchange: Exchange, chat: Chat, *, codecs: dict[str, Upstream], transport: Transport
+    exchange: Exchange, chat: Chat, *, codecs: dict[str, Upstream], transport: Transport, fetcher: Fetcher
 ) -> Committed:
     """Raises GatewayError once every candidate has failed, or one of them refused the request itself."""
     plan = exchange.plan
@@ -42,9 +43,10 @@ async def attempt(
         raise AssertionError("attempt needs a plan")  # a bug, not an input
     failures: list[UpstreamError] = []
     for deployment in plan.candidates:
+        readable = await inlined(chat, to=deployment, fetcher=fetcher)
         tried = exchange.begin(deployment)
         try:
-            return await _try(exchange, chat, tried, codec=codecs[deployment.provider.protocol], transport=transport)
+            return await _try(exchange, readable, tried, codec=codecs[deployment.protocol], transport=transport)
         except UpstreamError as error:
             exchange.failed(error)
             failures.append(error)

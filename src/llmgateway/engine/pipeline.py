@@ -12,8 +12,9 @@ from llmgateway.domain.ids import LogIds
 from llmgateway.domain.reply import Chunk
 from llmgateway.engine.attempt import Committed, attempt, truncated
 from llmgateway.engine.exchange import Exchange, RequestFacts
-from llmgateway.engine.ports import Downstream, Journal, Transport
+from llmgateway.engine.media import check_media
 from llmgateway.engine.meters import Meters
+from llmgateway.engine.ports import Downstream, Fetcher, Journal, Transport
 from llmgateway.engine.plan import plan_route
 from llmgateway.engine.settle import settle
 from llmgateway.engine.snapshot import Snapshot
@@ -34,6 +35,7 @@ class Gateway:
         snapshot: Snapshot,
         codecs: dict[str, Upstream],
         transport: Transport,
+        fetcher: Fetcher,
         journal: Journal,
         meters: Meters,
         report: Callable[[str, BaseException], None],
@@ -43,6 +45,7 @@ class Gateway:
         self.meters = meters
         self._codecs = codecs
         self._transport = transport
+        self._fetcher = fetcher
         self._report = report
         self._ids = LogIds()
 
@@ -53,9 +56,13 @@ class Gateway:
         try:
             chat = exchange.chat = read_request(body)
             exchange.plan = plan_route(chat, snapshot=self.snapshot)
+            if "vision" in chat.traits.needs:
+                check_media(chat, fetcher=self._fetcher)
             if chat.streamed:
                 down.stream(())
-            committed = await attempt(exchange, chat, codecs=self._codecs, transport=self._transport)
+            committed = await attempt(
+                exchange, chat, codecs=self._codecs, transport=self._transport, fetcher=self._fetcher
+            )
             if chat.streamed:
                 await line.relay(chat, committed)
             else:

@@ -90,6 +90,10 @@ class Downstream(Protocol):
 class Fetcher(Protocol):
     """Reads what an https URL names, guarded against requests to private networks."""
 
+    def check(self, url: str, *, param: str) -> None:
+        """By its look alone: a web address, and no private one. Raises GatewayError INVALID_VALUE naming `param`."""
+        ...
+
     async def fetch(self, url: str, *, param: str, limit: int, types: tuple[str, ...]) -> tuple[str, bytes]:
         """Content type and bytes. Raises GatewayError INVALID_VALUE naming `param`."""
         ...

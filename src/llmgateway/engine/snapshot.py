@@ -58,9 +58,9 @@ class Snapshot:
             self.credentials.setdefault(credential.provider, []).append(credential)
         self._routes: dict[str, Route] = {}
 
-    def usable(self, provider: Provider) -> bool:
-        """There is a credential for it, and this version speaks its protocol."""
-        return provider.id in self.credentials and provider.protocol in self.protocols
+    def usable(self, mapping: Mapping) -> bool:
+        """Whether a request could be sent there: credential, protocol, date."""
+        return self._unusable(mapping) is None
 
     def route(self, name: str) -> Route | None:
         """Where a model name leads; None for a name that means nothing."""
@@ -100,8 +100,9 @@ class Snapshot:
             return "deactivated"
         if provider.id not in self.credentials:
             return "no_credential"
-        if provider.protocol not in self.protocols:
-            return f"protocol:{provider.protocol}"
+        for protocol in (provider.protocol, mapping.protocol):
+            if protocol is not None and protocol not in self.protocols:
+                return f"protocol:{protocol}"
         return "disabled" if provider.priority <= 0 or mapping.priority <= 0 else None
 
     def _rank(self, mapping: Mapping) -> tuple[int, float]:
@@ -118,7 +119,6 @@ class Snapshot:
         origin = Origin(
             scheme, url.hostname or "", url.port or (443 if scheme == "https" else 80), provider.allow_private_network
         )
-        name = mapping.model.removeprefix(f"{provider.id}/")
         return Deployment(
             provider=provider,
             mapping=mapping,
@@ -126,8 +126,9 @@ class Snapshot:
             region=region,
             origin=origin,
             head=self._head(provider, credential, host=url.netloc.rpartition("@")[2], path=url.path.rstrip("/")),
-            used_model=f"{provider.id}/{name}:{region}" if region else f"{provider.id}/{name}",
+            used_model=f"{provider.id}/{mapping.model}:{region}" if region else f"{provider.id}/{mapping.model}",
             parameters=compile_parameters(provider, mapping),
+            protocol=mapping.protocol or provider.protocol,
         )
 
     def _head(self, provider: Provider, credential: Credential, *, host: str, path: str) -> bytes:

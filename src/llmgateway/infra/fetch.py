@@ -5,6 +5,7 @@ name that resolves differently the second time gains nothing. Who may fetch how 
 """
 
 import asyncio
+import socket
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -12,6 +13,7 @@ import msgspec
 
 from llmgateway.domain.errors import INVALID_VALUE, GatewayError, UpstreamError
 from llmgateway.domain.routing import HttpRequest, Origin, Timeouts
+from llmgateway.infra.transport.address import is_public
 from llmgateway.infra.transport.connection import Connection
 from llmgateway.infra.transport.dialer import Dialer, Reach, peer_name
 from llmgateway.infra.transport.exchange import Exchange
@@ -69,6 +71,22 @@ class GuardedFetcher:
         except (UpstreamError, _RefusedError) as error:
             reason = str(error)
         raise GatewayError(INVALID_VALUE, f"Cannot fetch the URL of {param}: {reason}.", param=param)
+
+    def check(self, url: str, *, param: str) -> None:
+        """Whether a provider may be told this URL: http or https, and no private address in it. Nothing is resolved.
+
+        Raises GatewayError INVALID_VALUE naming `param`.
+        """
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+        except ValueError:
+            raise GatewayError(INVALID_VALUE, f"The URL of {param} is not a URL.", param=param) from None
+        if parts.scheme not in ("http", "https") or not host or len(url) > _URL_CHARACTERS:
+            expected = "a data URL or an https URL"
+            raise GatewayError(INVALID_VALUE, f"The URL of {param} cannot be used: expected {expected}.", param=param)
+        if not self._allow_private_network and _looks_private(host):
+            raise GatewayError(INVALID_VALUE, f"The URL of {param} names a private address.", param=param)
 
     async def _follow(self, url: str, *, limit: int, types: tuple[str, ...]) -> tuple[str, bytes]:
         for _ in range(self._limits.redirects + 1):
@@ -150,6 +168,18 @@ class _Nobody:
 
     def failed(self, error: UpstreamError) -> None:
         pass
+
+
+def _looks_private(host: str) -> bool:
+    """Literal addresses in any spelling that resolvers accept, and localhost."""
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    if ":" in host:
+        return not is_public(host)
+    try:
+        return not is_public(socket.inet_ntoa(socket.inet_aton(host)))
+    except OSError:
+        return False
 
 
 def _host(host: str) -> str:

@@ -30,6 +30,7 @@ from llmgateway.infra.settings import (
 )
 
 _USABLE_KEY = re.compile(r"[!-~]+")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _KEY_SUFFIX = re.compile(r"(_API)?_(KEY|TOKEN|SECRET)S?$")
 
 
@@ -61,10 +62,14 @@ def operator_rows(
         given = configured.get(name)
         row = _provider(name, given, catalog_providers.get(name))
         keys = _usable(row, _keys(row, given, environ), warnings)
-        if not keys and _keyless(row, given):
+        row, missing = _addressed(row, environ)
+        if missing and keys:
+            warnings.append(f"provider {name} has a key but no address; set {' and '.join(missing)} in the environment")
+            keys = []
+        if not keys and not missing and _keyless(row, given):
             row = msgspec.structs.replace(row, auth="none")
             keys = [""]
-        elif not keys and row.custom:
+        elif not keys and row.custom and not missing:
             warnings.append(f'provider {name} has no key and is not used; set api_keys, or auth = "none"')
         if keys or given is not None:
             providers.append(row)
@@ -130,6 +135,16 @@ def _provider(name: str, given: ProviderSettings | None, known: Provider | None)
     if given.allow_private_network is None and given.base_url is not None:
         changes["allow_private_network"] = is_local(given.base_url)
     return msgspec.structs.replace(row, **{field: value for field, value in changes.items() if value is not None})
+
+
+def _addressed(row: Provider, environ: Mapping[str, str]) -> tuple[Provider, list[str]]:
+    """The row with the `${NAME}` of its base URL filled in from the environment, and the names that are not set."""
+    names = _VARIABLE.findall(row.base_url)
+    missing = [name for name in names if not environ.get(name)]
+    if not names or missing:
+        return row, missing
+    url = _VARIABLE.sub(lambda found: environ[found.group(1)].rstrip("/"), row.base_url)
+    return msgspec.structs.replace(row, base_url=url), []
 
 
 def _timeouts(given: TimeoutSettings, base: Timeouts) -> Timeouts:

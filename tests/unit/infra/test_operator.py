@@ -8,7 +8,7 @@ from llmgateway.domain.routing import Credential, Provider, Timeouts
 from llmgateway.domain.usage import PriceTier
 from llmgateway.infra.operator import OperatorRows, operator_rows, static_keys
 from llmgateway.infra.secrets import digest
-from llmgateway.infra.settings import SettingsError, load
+from llmgateway.infra.settings import Settings, SettingsError, load
 
 CATALOG = {
     row.id: row
@@ -214,3 +214,17 @@ def test_a_known_provider_whose_name_no_variable_can_spell_is_found_all_the_same
     assert provider(rows(tmp_path, **variable), "llama.cpp").base_url == "http://10.0.0.9/v1"
     found = rows(tmp_path, "[providers.llama-cpp]\n", **variable)
     assert provider(found, "llama-cpp").custom
+
+
+def test_a_base_url_takes_its_variables_from_the_environment() -> None:
+    known = {"cloud": Provider(id="cloud", base_url="https://api.example/${ACCOUNT_ID}/v1", env=("CLOUD_KEY",))}
+    environ = {"CLOUD_KEY": "sk-1", "ACCOUNT_ID": "acme"}
+    found = operator_rows(Settings(), environ=environ, catalog_providers=known, fingerprint=str)
+    assert [row.base_url for row in found.providers] == ["https://api.example/acme/v1"]
+
+
+def test_a_base_url_with_an_unset_variable_is_not_used_and_says_which() -> None:
+    known = {"cloud": Provider(id="cloud", base_url="https://api.example/${ACCOUNT_ID}/v1", env=("CLOUD_KEY",))}
+    found = operator_rows(Settings(), environ={"CLOUD_KEY": "sk-1"}, catalog_providers=known, fingerprint=str)
+    assert found.credentials == ()
+    assert "ACCOUNT_ID" in found.warnings[0]

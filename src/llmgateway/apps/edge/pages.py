@@ -132,11 +132,10 @@ def _entry(model: Model, mappings: tuple[Mapping, ...], snapshot: Snapshot) -> d
 
 
 def _offer(mapping: Mapping, snapshot: Snapshot) -> dict[str, Any]:
-    provider = snapshot.catalog.providers[mapping.provider]
     return {
         "id": mapping.provider,
         "upstream": mapping.upstream,
-        "available": snapshot.usable(provider),
+        "available": snapshot.usable(mapping),
         "context_length": mapping.context or None,
         "max_output": mapping.max_output or None,
         "pricing": _pricing(mapping.price) if mapping.price is not None else None,
