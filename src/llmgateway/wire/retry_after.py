@@ -10,9 +10,7 @@ _LONGEST_S: Final = 86_400.0
 
 def retry_after_s(headers: Sequence[tuple[bytes, bytes]]) -> float | None:
     """From `retry-after-ms`, else `retry-after` as seconds or an HTTP date. None where absent or unreadable."""
-    found: dict[bytes, bytes] = {
-        name: value for name, value in headers if name in (b"retry-after", b"retry-after-ms")
-    }
+    found: dict[bytes, bytes] = {name: value for name, value in headers if name in (b"retry-after", b"retry-after-ms")}
     milliseconds = _number(found.get(b"retry-after-ms"))
     if milliseconds is not None:
         return _bounded(milliseconds / 1000)

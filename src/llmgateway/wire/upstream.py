@@ -1,5 +1,6 @@
 """What an upstream codec is: the only thing the engine knows of a provider's protocol."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from llmgateway.domain.chat import Chat
@@ -35,7 +36,7 @@ class Upstream(Protocol):
     def decoder(self, *, chat: Chat, to: Deployment) -> Decoder: ...
 
     def error(
-        self, status: int, headers: list[tuple[bytes, bytes]] | tuple[tuple[bytes, bytes], ...], body: bytes, *, to: Deployment
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, to: Deployment
     ) -> UpstreamError:
         """What a non-2xx answer means."""
         ...

@@ -113,7 +113,7 @@ def _tools(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str])
 
 
 def _location(location: dict[str, Raw]) -> dict[str, Any]:
-    """Chat completions nest the place one deeper than the tool does (platform.openai.com/docs/guides/tools-web-search)."""
+    """Chat completions nest the place one deeper than the tool does (platform.openai.com/docs/guides)."""
     if "approximate" in location:
         return dict(location)
     place = {name: span for name, span in location.items() if name != "type"}

@@ -68,7 +68,7 @@ class Choices:
 
     def __init__(self, *, member: str = "delta", functions: bool = False, indexed: bool = True) -> None:
         self._member = member
-        self._functions = functions
+        self.functions = functions
         self._indexed_lists = indexed
         self._seen: dict[int, _Choice] = {}
         self.broken: str | None = None
@@ -109,19 +109,23 @@ class Choices:
             message = source.pop("message" if self._member == "delta" else "delta", None)
         delta = self._delta(message, seen) if isinstance(message, dict) else Delta()  # pyright: ignore[reportUnknownArgumentType]  # JSON of a provider
         raw = source.pop("finish_reason", None)
-        finish = self._finish(raw, seen, delta)
-        logprobs = source.pop("logprobs", None)
-        extra = {name: value for name, value in source.items() if value is not None} if source else None
+        finish = None if raw is None and self._member == "delta" else self._finish(raw, seen, delta)
+        logprobs: dict[str, Any] | None = source.pop("logprobs", None)
+        extra = _extra_of_choice(source) if source else None
         if first:
             delta.role = "assistant"
         elif finish is None and not extra and logprobs is None and not delta.has_content and not delta.extra:
             return None
-        return ChoiceDelta(
-            index, delta, logprobs if isinstance(logprobs, dict) else None, finish, raw if finish else None, extra
-        )
+        if not isinstance(logprobs, dict):
+            logprobs = None
+        return ChoiceDelta(index, delta, logprobs, finish, raw if finish and isinstance(raw, str) else None, extra)
 
     def _finish(self, raw: Any, seen: _Choice, delta: Delta) -> str | None:
-        if not isinstance(raw, str) or not raw or seen.finished:
+        if not isinstance(raw, str) or not raw:
+            if self._member == "delta":
+                return None
+            raw = "stop"  # a whole answer without a reason is whole all the same
+        if seen.finished:
             return None
         if raw in BROKEN_FINISH:
             self.broken = raw
@@ -130,7 +134,7 @@ class Choices:
         reason = _FINISH.get(raw) or _FINISH.get(raw.lower(), "stop")
         if reason in ("stop", "function_call") and seen.calls is not None:
             return "tool_calls"
-        if reason == "function_call" and not self._functions:
+        if reason == "function_call" and not self.functions:
             return "tool_calls" if delta.tool_calls else "stop"
         return reason
 
@@ -169,14 +173,14 @@ class Choices:
         if isinstance(calls, list) and calls:
             delta.tool_calls = self._calls(calls, seen)  # pyright: ignore[reportUnknownArgumentType]  # JSON of a provider
         function = source.pop("function_call", None)
-        if isinstance(function, dict) and self._functions:
+        if isinstance(function, dict) and self.functions:
             delta.function_call = _function(function)  # pyright: ignore[reportUnknownArgumentType]  # JSON of a provider
         for name in _LIST_MEMBERS:
             items = source.pop(name, None)
             if isinstance(items, list) and items:
                 setattr(delta, name, self._indexed(items, name, seen))  # pyright: ignore[reportUnknownArgumentType]  # JSON of a provider
         audio = source.pop("audio", None)
-        if isinstance(audio, dict) and audio:
+        if isinstance(audio, dict) and any(audio.values()):  # pyright: ignore[reportUnknownArgumentType]  # JSON of a provider
             delta.audio = audio
         extra = {name: value for name, value in source.items() if value is not None}
         if extra:
@@ -208,6 +212,13 @@ class Choices:
         return result
 
 
+def _extra_of_choice(source: dict[str, Any]) -> dict[str, Any] | None:
+    """Members nobody here knows; a message beside the delta (Writer sends both) says the same twice."""
+    return {
+        name: value for name, value in source.items() if value is not None and name not in ("message", "delta")
+    } or None
+
+
 def _detail_index(detail: dict[str, Any], seen: _Choice) -> int:
     """Its own index, else that of the item before when the type is the same (a text goes on), else the next."""
     index, last_type = seen.detail
@@ -221,27 +232,28 @@ def _detail_index(detail: dict[str, Any], seen: _Choice) -> int:
 
 
 def _call(source: dict[str, Any], known: _Calls, *, place: int) -> ToolCallDelta:
-    function = source.get("function")
-    if not isinstance(function, dict):
+    function: dict[str, Any] = source.get("function") or {}
+    if not isinstance(function, dict):  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON of a provider
         function = {}
     name, given_id, index = function.get("name"), source.get("id"), source.get("index")
     name = name if isinstance(name, str) else ""
     given_id = given_id if isinstance(given_id, str) else ""
     slot = _slot(known, index if isinstance(index, int) else None, given_id, name=name, place=place)
-    delta = ToolCallDelta(len(known.names) if slot is None else slot)
+    position = len(known.names) if slot is None else slot
+    delta = ToolCallDelta(position)
     arguments = _arguments(function.get("arguments"))
     if slot is None:
         delta.id = given_id or f"call_{secrets.token_hex(12)}"
         delta.type = source["type"] if isinstance(source.get("type"), str) and source["type"] else "function"
         known.names.append(name)
-        known.by_id[given_id or delta.id] = delta.index
-        known.by_place[index if isinstance(index, int) else delta.index] = delta.index
+        known.by_id[given_id or delta.id] = position
+        known.by_place[index if isinstance(index, int) else position] = position
     elif known.names[slot] or not name:
         name = ""
     else:
         known.names[slot] = name
     custom, extra = source.get("custom"), source.get("extra_content")
-    if isinstance(custom, dict):
+    if isinstance(custom, dict) and not function:
         delta.custom = custom
     else:
         delta.function = ToolFunctionDelta(name or UNSET, arguments)

@@ -10,13 +10,15 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from llmgateway.domain.errors import GatewayError
-from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
+from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, Wire
 from llmgateway.wire.spans import is_null
 
 DONE: Final = b"data: [DONE]\n\n"
 _ENCODE: Final = msgspec.json.Encoder().encode
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
-_ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices"))
+_ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "metadata", "error"))
+_END: Final = b"}\n\n"
+_NULL_USAGE_END: Final = b',"usage":null}\n\n'
 _NOTHING_CHOSEN: Final = b'"choices":[]'
 _NAIVE_CHOICE: Final = b'"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":null}]'
 
@@ -67,7 +69,7 @@ class StreamEncoder:
         out: list[bytes] = []
         for chunk in chunks:
             if chunk.wire is not None:
-                out.append(chunk.wire.data.replace(b"data: " + chunk.prefix, self._opening(chunk)))
+                out.append(_forwarded(chunk.wire, theirs=b"data: " + chunk.prefix, ours=self._opening(chunk)))
             elif chunk.choices:
                 event = self._event(chunk)
                 if event:
@@ -133,6 +135,22 @@ class StreamEncoder:
         return b"%b[%b]}\n\n" % (opening, body)
 
 
+def _forwarded(wire: Wire, *, theirs: bytes, ours: bytes) -> bytes:
+    """The events of a native read with their opening exchanged, and without the null that stands for no usage.
+
+    Neither can occur within a JSON string. Both are exchanged at once where every event has both.
+    """
+    data = wire.data
+    if data.endswith(_NULL_USAGE_END):
+        if wire.events == 1:
+            return b"%b%b%b" % (ours, data[len(theirs) : -len(_NULL_USAGE_END)], _END)
+        joined = data.replace(_NULL_USAGE_END + theirs, _END + ours)
+        shrunk = len(theirs) - len(ours) + len(_NULL_USAGE_END) - len(_END)
+        if len(data) - len(joined) == (wire.events - 1) * shrunk:
+            return b"".join((ours, memoryview(joined)[len(theirs) : -len(_NULL_USAGE_END)], _END))
+    return data.replace(theirs, ours).replace(_NULL_USAGE_END, _END)
+
+
 def _delta_choice(choice: ChoiceDelta, *, hide_reasoning: bool) -> bytes:
     delta = choice.delta
     if hide_reasoning and (delta.reasoning or delta.reasoning_details):
@@ -186,8 +204,12 @@ def _tail(choice: ChoiceDelta) -> bytes:
 
 
 def _members(extra: dict[str, Raw]) -> bytes:
-    """Top-level members, each followed by a comma."""
-    return b"".join(b"%b:%b," % (_ENCODE(name), bytes(span)) for name, span in extra.items())
+    """Top-level members, each followed by a comma and on one line, as an event needs it."""
+    return b"".join(b"%b:%b," % (_ENCODE(name), _one_line(bytes(span))) for name, span in extra.items())
+
+
+def _one_line(span: bytes) -> bytes:
+    return msgspec.json.format(span, indent=-1) if b"\n" in span or b"\r" in span else span
 
 
 def _error(error: GatewayError, *, with_status: bool) -> bytes:

@@ -5,6 +5,7 @@ providers echo keys there; other words are cut to 1,000 characters and searched 
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -20,9 +21,12 @@ _CONTEXT: Final = re.compile(
     re.IGNORECASE,
 )
 _POLICY: Final = re.compile(
-    r"content.{0,10}(policy|filter|management)|moderation|safety|policy.violation|flagged|responsible.?ai", re.IGNORECASE
+    r"content.{0,10}(policy|filter|management)|moderation|safety|policy.violation|flagged|responsible.?ai",
+    re.IGNORECASE,
 )
-_QUOTA: Final = re.compile(r"insufficient.{0,3}(quota|balance|credit)|billing|exceeded your current quota", re.IGNORECASE)
+_QUOTA: Final = re.compile(
+    r"insufficient.{0,3}(quota|balance|credit)|billing|exceeded your current quota", re.IGNORECASE
+)
 _OVERLOADED: Final = re.compile(r"overload|unavailable|timeout|internal|server_error|api_error|capacity", re.IGNORECASE)
 _RATE: Final = re.compile(r"rate.?limit|too many requests|resource.?exhausted|throttl", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?i)(bearer\s+|(?:sk|gsk|xai|llmgw|key)[-_])[A-Za-z0-9._\-]{8,}")
@@ -43,9 +47,7 @@ class _Said:
         self.status: int | None = None
 
 
-def read_error(
-    status: int, headers: list[tuple[bytes, bytes]] | tuple[tuple[bytes, bytes], ...], body: bytes, *, to: Deployment
-) -> UpstreamError:
+def read_error(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, to: Deployment) -> UpstreamError:
     """The error of a non-2xx answer."""
     return _error(status, _said(_decoded(body)), to=to, retry_after=retry_after_s(headers))
 

@@ -103,5 +103,3 @@ def _without_lone_surrogates(body: bytes) -> bytes | None:
 
 def _shown(name: str) -> str:
     return name if len(name) <= 100 else name[:100] + "…"
-
-

@@ -23,7 +23,6 @@ from llmgateway.wire.spans import NULL, is_null, text_of, value_of
 from llmgateway.wire.sse import EventReader, EventTooLarge
 
 
-
 class _Event(Struct, forbid_unknown_fields=True):
     """An event behind a known envelope, or one that has no members but the usual ones."""
 
@@ -39,13 +38,18 @@ class _Event(Struct, forbid_unknown_fields=True):
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _EVENT: Final = msgspec.json.Decoder(_Event)
 _CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
-_ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
+_ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "metadata", "error"))
+_PER_EVENT: Final = frozenset(("usage", "metadata", "error"))
 _CHOICES_KEY: Final = b'"choices":'
-_CLEAN_EVENTS: Final = re.compile(
-    rb'(?:\[\{"index":0,"delta":\{"content":"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"\}'
-    rb'(?:,"logprobs":null)?+(?:,"finish_reason":null)?+\}\]'
-    rb'(?:,"usage":null)?+(?:,"obfuscation":"[A-Za-z0-9]*+")?+\}\n\n)*+'
+_CONTENT: Final = rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+'
+_CLEAN_EVENT: Final = (
+    rb'\[\{"index":0,"delta":\{"content":"%b"\}(?:,"logprobs":null)?+,"finish_reason":null\}\]'
+    rb'(?:,"usage":null)?+(?:,"obfuscation":"%b")?+\}\n\n'
 )
+_PADDING: Final = b"[A-Za-z0-9]*+"
+_CLEAN_EVENTS: Final = re.compile(b"(?:%b)*+" % (_CLEAN_EVENT % (_CONTENT, _PADDING)))
+_ONE_CLEAN_EVENT: Final = re.compile(_CLEAN_EVENT % (b"(%b)" % _CONTENT, b"(%b)" % _PADDING))
+_ESCAPE: Final = re.compile(rb"\\u[dD][89abAB]..\\u....|\\u....|\\.")
 _LEARN_LIMIT: Final = 4
 
 
@@ -59,7 +63,7 @@ class ChatDecoder:
         self._native = native
         self._learn = _LEARN_LIMIT
         self._prefix = b""
-        self._overhead = 0
+        self._fixed = 0
         self._carried: dict[str, Raw] | None = None
         self._named = False
         self._ended = False
@@ -107,11 +111,24 @@ class ChatDecoder:
         events = (cut - len(tails)) // len(opening) if end == len(tails) else tails.count(b"\n\n", 0, end)
         taken = end + events * len(opening)
         forwarded = block if taken == cut else block[:taken]
-        if not _is_utf8(forwarded):
+        plain = forwarded.isascii()
+        if not plain and not _is_utf8(forwarded):
             return data
-        content_bytes = max(end - events * self._overhead, events)
-        chunks.append(Chunk([], prefix=prefix, wire=Wire(forwarded, events, content_bytes)))
+        if plain and self._fixed and b"\\" not in tails:
+            characters = end - events * self._fixed
+        else:
+            characters = self._characters(tails, end, events)
+        chunks.append(Chunk([], prefix=prefix, wire=Wire(forwarded, events, characters)))
         return data[taken:]
+
+    def _characters(self, tails: bytes, end: int, events: int) -> int:
+        """How much text these clean events carry, as the decoding lane would count it."""
+        if not self._fixed:
+            first = _ONE_CLEAN_EVENT.match(tails)
+            if first is None or first[2] is not None:
+                return sum([_length(match[1]) for match in _ONE_CLEAN_EVENT.finditer(tails, 0, end)])
+            self._fixed = first.end() - len(first[1])
+        return _length(tails if end == len(tails) else tails[:end]) - events * self._fixed
 
     def _decode(self, data: bytes, chunks: list[Chunk]) -> None:
         """The decoding lane."""
@@ -155,7 +172,7 @@ class ChatDecoder:
         if len(chunks) > told:
             self._name(top, chunks[-1])
         if self._learn and choices:
-            self._learn_prefix(payload, chunks)
+            self._learn_prefix(payload)
 
     def _not_an_object(self, payload: bytes, chunks: list[Chunk]) -> None:
         if payload == b"[DONE]":
@@ -193,17 +210,17 @@ class ChatDecoder:
             self._named = True
             chunk.id, chunk.reported_model = text_of(top.get("id")), text_of(top.get("model"))
 
-    def _learn_prefix(self, payload: bytes, chunks: list[Chunk]) -> None:
+    def _learn_prefix(self, payload: bytes) -> None:
         """The bytes up to the choices, if they are the whole of the envelope before them."""
         self._learn -= 1
         cut = payload.find(_CHOICES_KEY) + len(_CHOICES_KEY)
         try:
-            _SPANS.decode(payload[:cut] + b"[]}")
+            envelope = _SPANS.decode(payload[:cut] + b"[]}")
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
+        if b"\n" in payload or any(not is_null(envelope[name]) for name in _PER_EVENT & envelope.keys()):
+            return
         self._prefix = payload[:cut]
-        content = chunks[-1].choices[0].delta.content if chunks and chunks[-1].choices else None
-        self._overhead = len(payload) + 2 - cut - len(content or "")
 
     def _fail(self, error: UpstreamError, chunks: list[Chunk]) -> None:
         self._ended = True
@@ -220,9 +237,15 @@ def _failure(top: dict[str, Raw], to: Deployment) -> UpstreamError | None:
     return None
 
 
+def _length(text: bytes) -> int:
+    """Characters of UTF-8 text in which each JSON escape counts as the one character it stands for."""
+    length = len(text) if text.isascii() else len(text.decode())
+    if b"\\" in text:
+        length -= sum([len(escape) - 1 for escape in _ESCAPE.findall(text)])
+    return length
+
+
 def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
     try:
         data.decode()
     except UnicodeDecodeError:

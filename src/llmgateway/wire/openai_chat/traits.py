@@ -140,7 +140,8 @@ def _tool_choice(request: ChatRequest, seen: _Pass) -> None:
         return
     if choice == "required":
         if not request.tools:
-            raise GatewayError(INVALID_VALUE, "'tool_choice' is 'required' but there are no 'tools'.", param="tool_choice")
+            message = "'tool_choice' is 'required' but there are no 'tools'."
+            raise GatewayError(INVALID_VALUE, message, param="tool_choice")
         seen.needs["tool_choice"] = "tool_choice"
         return
     if choice.type != "function":
@@ -170,5 +171,3 @@ def _reasoning(request: ChatRequest, seen: _Pass) -> None:
         seen.needs["reasoning_max_tokens"] = "reasoning.max_tokens"
     elif (reasoning.effort or request.reasoning_effort) not in (None, "none"):
         seen.needs["reasoning"] = "reasoning.effort" if reasoning.effort else "reasoning_effort"
-
-

@@ -1,5 +1,7 @@
 """The OpenAI chat protocol as an upstream."""
 
+from collections.abc import Sequence
+
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import Chunk
@@ -24,6 +26,6 @@ class OpenAIChat:
         return ChatDecoder(to=to, functions=bool(chat.request.functions), native=to.provider.clean)
 
     def error(
-        self, status: int, headers: list[tuple[bytes, bytes]] | tuple[tuple[bytes, bytes], ...], body: bytes, *, to: Deployment
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, to: Deployment
     ) -> UpstreamError:
         return read_error(status, headers, body, to=to)

@@ -1,14 +1,17 @@
 """Reads a whole answer of an OpenAI-compatible provider: one JSON object, one chunk."""
 
+import re
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
 
-from llmgateway.domain.reply import Chunk
+from llmgateway.domain.errors import STREAM_TRUNCATED, UpstreamError
+from llmgateway.domain.reply import Chunk, Fold
 from llmgateway.domain.routing import Deployment
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
+from llmgateway.wire.openai_chat.stream import ChatDecoder
 from llmgateway.wire.openai_chat.usage import read_usage
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of
 
@@ -29,7 +32,8 @@ class _Answer(Struct, forbid_unknown_fields=True):
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
-_ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "error"))
+_EVENTS: Final = re.compile(rb"\s*(?:data:|:|event:)")
+_ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "metadata", "error"))
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -64,6 +68,8 @@ def _unusual(body: bytes, reader: Choices, *, to: Deployment) -> Chunk:
         top = _SPANS.decode(body.removeprefix(b"\xef\xbb\xbf"))
         choices = _CHOICES.decode(top["choices"]) if "choices" in top else None
     except _NOT_JSON:
+        if _EVENTS.match(body) is not None:
+            return _folded(body, to=to, functions=reader.functions)
         raise unreadable("a body that is not a JSON answer", to=to) from None
     error = top.get("error")
     if error is not None and not is_null(error):
@@ -80,6 +86,21 @@ def _unusual(body: bytes, reader: Choices, *, to: Deployment) -> Chunk:
         done=True,
     )
     return _checked(chunk, reader, to=to)
+
+
+def _folded(body: bytes, *, to: Deployment, functions: bool) -> Chunk:
+    """An event stream that calls itself JSON (servers with a fixed content type do that)."""
+    decoder = ChatDecoder(to=to, functions=functions)
+    fold = Fold()
+    for chunk in (*decoder.feed(body), *decoder.close()):
+        if chunk.error is not None:
+            raise chunk.error
+        fold.add(chunk)
+    if not decoder.finished:
+        raise UpstreamError(
+            STREAM_TRUNCATED, f"{to.provider.id} ended its answer without a finish reason.", status_code=200
+        )
+    return fold.response()
 
 
 def _checked(chunk: Chunk, reader: Choices, *, to: Deployment) -> Chunk:

@@ -1,0 +1,227 @@
+"""The whole pipeline around recorded bytes: a transport that plays them, a client and a journal that keep it all.
+
+Nothing here waits for anything, so that one exchange runs to its end without an event loop.
+"""
+
+import json
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import date
+from typing import Any
+
+from llmgateway.catalog.lookup import Catalog
+from llmgateway.domain.errors import UPSTREAM_ERROR, UpstreamError
+from llmgateway.domain.identity import ApiKey, Project
+from llmgateway.domain.record import LogRecord
+from llmgateway.domain.routing import Credential, HttpRequest, Provider, Timeouts
+from llmgateway.domain.usage import Price
+from llmgateway.engine.exchange import RequestFacts
+from llmgateway.engine.meters import Meters
+from llmgateway.engine.pipeline import Gateway
+from llmgateway.engine.snapshot import Snapshot
+from llmgateway.wire.openai_chat.upstream import OpenAIChat
+from tests.support.corpus import Recording
+from tests.wire.dialects import in_our_words
+
+SECRET = "provider-secret-3141592653"
+KEY = ApiKey(id="key_1", name="key", digest=b"0" * 32, project=Project(id="p_1", name="project"))
+Split = Callable[[bytes], Sequence[bytes]]
+
+
+def in_one_piece(body: bytes) -> Sequence[bytes]:
+    return [body]
+
+
+def pieces_of(size: int) -> Split:
+    return lambda body: [body[at : at + size] for at in range(0, len(body), size)]
+
+
+def random_pieces(seed: int, longest: int = 64) -> Split:
+    def split(body: bytes) -> Sequence[bytes]:
+        source, pieces, at = random.Random(seed), [], 0
+        while at < len(body):
+            size = source.randint(1, longest)
+            pieces.append(body[at : at + size])
+            at += size
+        return pieces
+
+    return split
+
+
+class PlayedAnswer:
+    """Implements `UpstreamResponse`."""
+
+    def __init__(self, status: int, headers: Sequence[tuple[bytes, bytes]], pieces: Sequence[bytes]) -> None:
+        self.status = status
+        self.headers = headers
+        self._pieces = iter(pieces)
+        self.closed = 0
+
+    async def read(self) -> bytes:
+        return next(self._pieces, b"")
+
+    async def body(self, *, limit: int) -> bytes:
+        whole = b"".join(self._pieces)
+        if len(whole) > limit:
+            raise UpstreamError(UPSTREAM_ERROR, "too long", status_code=self.status)
+        return whole
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def release(self) -> None:
+        self.closed += 1
+
+
+class Player:
+    """Implements `Transport`: whatever is asked, the same answer is played."""
+
+    def __init__(self) -> None:
+        self.answer = PlayedAnswer(200, (), ())
+        self.requests: list[HttpRequest] = []
+
+    async def send(self, request: HttpRequest, *, timeouts: Timeouts, total_s: float) -> PlayedAnswer:
+        self.requests.append(request)
+        return self.answer
+
+    async def close(self) -> None: ...
+
+
+class Client:
+    """Implements `Downstream`, and keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: Sequence[tuple[bytes, bytes]] = ()
+        self.body = b""
+        self.written: list[bytes] = []
+        self.begun = False
+        self.congested = False
+        self.ended = 0
+
+    def send(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+        self.ended += 1
+
+    def stream(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        self.headers = headers
+
+    def write(self, data: bytes) -> None:
+        self.status, self.begun = 200, True
+        self.written.append(data)
+
+    async def drain(self) -> None: ...
+
+    def end(self, data: bytes) -> None:
+        self.write(data)
+        self.ended += 1
+
+    @property
+    def streamed(self) -> bytes:
+        return b"".join(self.written)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        return json.loads(self.body)["error"]
+
+
+class Ledger:
+    """Implements `Journal`."""
+
+    accepting = True
+
+    def __init__(self) -> None:
+        self.records: list[LogRecord] = []
+
+    def append(self, record: LogRecord, *, then: Callable[[], None] | None = None) -> None:
+        self.records.append(record)
+        if then is not None:
+            then()
+
+
+class Fetchless:
+    """Implements `Fetcher`: links are taken for good, and nothing is ever fetched."""
+
+    def check(self, url: str, *, param: str) -> None: ...
+
+    async def fetch(self, url: str, *, param: str, limit: int, types: tuple[str, ...]) -> tuple[str, bytes]:
+        raise AssertionError(f"{param} was fetched: {url}")
+
+
+class Playback:
+    """A gateway in front of one custom provider that answers with recordings. `clean`: the native lane may be used."""
+
+    def __init__(self, *, clean: bool, price: Price | None = None) -> None:
+        provider = Provider(
+            id="recorded",
+            base_url="http://upstream.test/v1",
+            clean=clean,
+            any_model=True,
+            custom=True,
+            unknown_fields="pass",
+            quirks=("reasoning_object",),
+        )
+        self.player = Player()
+        self.ledger = Ledger()
+        self.bugs: list[BaseException] = []
+        self.gateway = Gateway(
+            snapshot=Snapshot(
+                catalog=Catalog(providers=[provider], models=[]),
+                keys=[KEY],
+                credentials=[Credential(provider="recorded", secret=SECRET, fingerprint="0123456789abcdef")],
+                protocols=frozenset(("openai-chat",)),
+                instance_id="i_1",
+                today=date(2026, 1, 1),
+            ),
+            codecs={"openai-chat": OpenAIChat()},
+            transport=self.player,
+            journal=self.ledger,
+            fetcher=Fetchless(),
+            meters=Meters(),
+            report=lambda _, error: self.bugs.append(error),
+        )
+
+    def ask(
+        self,
+        request: bytes,
+        *,
+        status: int,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        split: Split = in_one_piece,
+    ) -> Client:
+        """One exchange; a bug of the gateway is raised, and it must be settled and told exactly once."""
+        self.player.answer = PlayedAnswer(status, headers, split(body))
+        self.ledger.records.clear()
+        client = Client()
+        run(self.gateway.chat(request, key=KEY, facts=RequestFacts("r_1"), down=client))
+        if self.bugs:
+            raise self.bugs.pop()
+        assert client.ended == 1
+        assert len(self.ledger.records) == 1
+        return client
+
+
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise AssertionError("the pipeline waited for something that this test does not have")
+
+
+def request_for(recording: Recording, *, streamed: bool) -> bytes:
+    """The recorded request, sent to our provider; a plain one where none was recorded or the provider refused it."""
+    source: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
+    if recording.request is not None and recording.status == 200:
+        source = {name: value for name, value in recording.request.items() if name not in ("stream", "stream_options")}
+    source["model"] = f"recorded/{source.get('model') or 'model'}"
+    source = in_our_words(source)
+    if streamed:
+        source["stream"] = True
+    return json.dumps(source).encode()
+
+
+def uses_functions(recording: Recording) -> bool:
+    return bool(recording.status == 200 and (recording.request or {}).get("functions"))
