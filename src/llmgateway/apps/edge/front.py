@@ -8,11 +8,13 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from llmgateway.apps.edge.inbound import Inbound
+from llmgateway.apps.edge.mishap import failed
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import ApiKey
@@ -82,14 +84,20 @@ class Front:
             raise self.too_large()
         _check_media(headers)
         inbound.admitted = self._key(headers)
+        inbound.takes_body = True
         self._check_loop(headers)
         self._check_load()
 
     def too_large(self) -> GatewayError:
         megabytes = self.limits.max_body_bytes / (1024 * 1024)
         return GatewayError(
-            errors.REQUEST_TOO_LARGE, f"The request body is larger than {megabytes:g} MiB. Send less, or raise server.max_body_mb."
+            errors.REQUEST_TOO_LARGE,
+            f"The request body is larger than {megabytes:g} MiB. Send less, or raise server.max_body_mb.",
         )
+
+    def overloaded(self) -> GatewayError:
+        self.gateway.meters.overloaded += 1
+        return GatewayError(errors.OVERLOADED, "Too many requests are in flight. Try again shortly.", retry_after_s=1)
 
     def dispatch(self, inbound: Inbound, *, peer: str | None) -> None:
         """The request is whole."""
@@ -99,13 +107,12 @@ class Front:
         key = inbound.admitted
         if key is None:
             raise AssertionError("only admitted requests are dispatched")  # a bug, not an input
-        body = inbound.body[0] if len(inbound.body) == 1 else b"".join(inbound.body)
-        inbound.body = []
+        body = inbound.take_body()
         facts = self.facts(inbound, peer=peer)
         self.gateway.meters.in_flight += 1
         task = asyncio.get_running_loop().create_task(self.gateway.chat(body, key=key, facts=facts, down=inbound))
         inbound.task = task
-        task.add_done_callback(self._done)
+        task.add_done_callback(partial(self._done, inbound))
 
     def refuse(self, inbound: Inbound, error: GatewayError, *, peer: str | None) -> None:
         """Answers with an error; an authenticated chat request leaves a record of it."""
@@ -133,8 +140,10 @@ class Front:
         facts.client_ip = self._client_ip(inbound.headers, peer) if self._proxies else peer
         return facts
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _done(self, inbound: Inbound, task: "asyncio.Task[None]") -> None:
         self.gateway.meters.in_flight -= 1
+        if not task.cancelled() and (error := task.exception()) is not None:
+            failed(inbound, error)
 
     def _key(self, headers: list[tuple[bytes, bytes]]) -> ApiKey:
         return authenticate(
@@ -146,16 +155,19 @@ class Front:
     def _check_loop(self, headers: list[tuple[bytes, bytes]]) -> None:
         for name, value in headers:
             if name == b"x-llmgateway-hop" and value.decode("latin-1") == self.gateway.snapshot.instance_id:
-                raise GatewayError(errors.LOOP_DETECTED, "This gateway is its own upstream. Check the providers' base_url.")
+                raise GatewayError(
+                    errors.LOOP_DETECTED, "This gateway is its own upstream. Check the providers' base_url."
+                )
 
     def _check_load(self) -> None:
         limits, gateway = self.limits, self.gateway
         if gateway.meters.in_flight >= limits.max_in_flight or self.buffered_bytes > limits.max_buffered_bytes:
-            gateway.meters.overloaded += 1
-            raise GatewayError(errors.OVERLOADED, "Too many requests are in flight. Try again shortly.", retry_after_s=1)
+            raise self.overloaded()
         if not gateway.journal.accepting:
             gateway.meters.overloaded += 1
-            raise GatewayError(errors.OVERLOADED, "Requests cannot be recorded at the moment. Try again shortly.", retry_after_s=5)
+            raise GatewayError(
+                errors.OVERLOADED, "Requests cannot be recorded at the moment. Try again shortly.", retry_after_s=5
+            )
 
     def _route(self, path: bytes) -> Route | None:
         found = self._exact.get(path)
@@ -170,7 +182,6 @@ class Front:
             raise GatewayError(errors.NOT_FOUND, f"There is nothing at {_CONTROL.sub('', shown)}. See /openapi.json.")
         if inbound.method not in (b"GET", b"HEAD"):
             raise self._not_allowed(inbound, b"GET, HEAD")
-        inbound.head_only = inbound.method == b"HEAD"
         if not route.public:
             inbound.admitted = self._key(inbound.headers)
 
@@ -187,6 +198,8 @@ class Front:
             route.page(inbound, inbound.admitted)
         except GatewayError as error:
             inbound.send(error.status, error_headers(error), error_body(error))
+        except Exception as error:  # noqa: BLE001 - the edge of a request: a bug must not lose its answer
+            failed(inbound, error)
 
     def _client_ip(self, headers: list[tuple[bytes, bytes]], peer: str | None) -> str | None:
         """The last address of X-Forwarded-For that is not a trusted proxy, if the peer is one."""
@@ -210,9 +223,13 @@ def _check_media(headers: list[tuple[bytes, bytes]]) -> None:
             kind = value.partition(b";")[0].strip().lower()
             if kind != b"application/json" and not kind.endswith(b"+json"):
                 shown = _text(value)[:100]
-                raise GatewayError(errors.UNSUPPORTED_MEDIA, f"The content type '{shown}' is not supported. Send application/json.")
+                raise GatewayError(
+                    errors.UNSUPPORTED_MEDIA, f"The content type '{shown}' is not supported. Send application/json."
+                )
         elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise GatewayError(errors.UNSUPPORTED_MEDIA, "Compressed bodies are not read. Send it without content-encoding.")
+            raise GatewayError(
+                errors.UNSUPPORTED_MEDIA, "Compressed bodies are not read. Send it without content-encoding."
+            )
 
 
 def _extension(facts: RequestFacts, name: bytes, value: bytes) -> None:

@@ -12,12 +12,13 @@ from llmgateway.domain.identity import ApiKey
 
 Headers = Sequence[tuple[bytes, bytes]]
 
+_CRUMB: Final = 4096
 KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"
-_STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
-}
+_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _JSON: Final = b"content-type: application/json\r\n"
-_EVENTS: Final = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+_EVENTS: Final = (
+    b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+)
 
 
 def status_line(status: int) -> bytes:
@@ -38,22 +39,27 @@ class Line(Protocol):
 
 
 class Inbound:
-    """A request as parsed, and its answer. `close_after`: the connection cannot be used for another request;
-    `unread`: because bytes of this one were left unread."""
+    """A request as parsed, and its answer.
+
+    `began_s`: the patrol's clock at its first byte. `close_after`: the connection cannot be used for another request;
+    `unread`: because bytes of this one were left unread. `expects`: the client waits to be told before it sends the
+    body. `takes_body`: a body is read and kept.
+    """
 
     __slots__ = (
-        "_chunked", "_line", "_streaming", "admitted", "begun", "body", "body_bytes", "close_after", "done",
-        "extra_headers", "gone", "head_only", "headers", "http10", "method", "path", "query", "request_id",
-        "task", "unread",
+        "_body", "_chunked", "_line", "_streaming", "admitted", "began_s", "begun", "body_bytes", "close_after", "done",
+        "expects", "extra_headers", "gone", "head_only", "headers", "http10", "method", "path", "query", "request_id",
+        "takes_body", "task", "unread",
     )  # fmt: skip
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, *, began_s: float = 0.0) -> None:
         self._line = line
+        self.began_s = began_s
         self.method = b""
         self.path = b""
         self.query = b""
         self.headers: list[tuple[bytes, bytes]] = []
-        self.body: list[bytes] = []
+        self._body: list[bytes | bytearray] = []
         self.body_bytes = 0
         self.request_id = ""
         self.extra_headers = b""
@@ -66,6 +72,8 @@ class Inbound:
         self.done = False
         self.gone = False
         self.unread = False
+        self.expects = False
+        self.takes_body = False
         self._streaming = False
         self._chunked = False
 
@@ -77,6 +85,23 @@ class Inbound:
     def streaming(self) -> bool:
         """Silence on it is to be broken by keep-alives."""
         return self._streaming and not self.done
+
+    def gather(self, piece: bytes) -> None:
+        """More of the body. One that comes in crumbs must not cost a multiple of its size."""
+        pieces = self._body
+        if pieces and len(piece) < _CRUMB:
+            last = pieces[-1]
+            if isinstance(last, bytearray):
+                last += piece
+            else:
+                pieces.append(bytearray(piece))
+        else:
+            pieces.append(piece)
+
+    def take_body(self) -> bytes:
+        """The whole body, once."""
+        pieces, self._body = self._body, []
+        return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
 
     def send(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole JSON answer."""
@@ -105,7 +130,7 @@ class Inbound:
         self.extra_headers += _lines(headers)
 
     def write(self, data: bytes) -> None:
-        if self.done or self.gone:
+        if self.done or self.gone or not data:
             return
         framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
         self._line.put(framed if self.begun else self._begin() + framed)
@@ -117,6 +142,13 @@ class Inbound:
         begin = b"" if self.begun else self._begin()
         self.done = True
         self._line.put(begin + framed)
+        self._line.answered(self)
+
+    def abandon(self) -> None:
+        """Ends an answer that cannot be completed: the client sees that it was cut."""
+        if self.done or self.gone:
+            return
+        self.done = self.close_after = True
         self._line.answered(self)
 
     def keep_alive(self) -> None:
@@ -139,5 +171,3 @@ class Inbound:
 
 def _lines(headers: Headers) -> bytes:
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])
-
-

@@ -9,7 +9,7 @@ from llmgateway import __version__
 from llmgateway.domain.chat import ChatRequest
 
 _TEMPLATE = "#/components/schemas/{name}"
-_KEY = [{"bearerAuth": []}]
+_KEY: list[dict[str, list[str]]] = [{"bearerAuth": []}]
 
 
 @cache
@@ -39,7 +39,9 @@ def _paths(request: dict[str, Any]) -> dict[str, Any]:
             "200": {
                 "description": "The answer, whole or as server-sent events",
                 "content": {
-                    "application/json": {"schema": {"type": "object", "required": ["id", "choices", "usage", "metadata"]}},
+                    "application/json": {
+                        "schema": {"type": "object", "required": ["id", "choices", "usage", "metadata"]}
+                    },
                     "text/event-stream": {"schema": {"type": "string"}},
                 },
             },

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, unquote_to_bytes
 
 import msgspec
 from msgspec import Raw
 
 from llmgateway.apps.edge.front import Route
 from llmgateway.apps.edge.inbound import Inbound
+from llmgateway.apps.edge.mishap import failed
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import ApiKey
@@ -62,7 +63,7 @@ class Pages:
         inbound.send(200, (), self._list(only_available=wanted == "true"))
 
     def model(self, inbound: Inbound, _key: ApiKey | None) -> None:
-        name = unquote(inbound.path.removeprefix(b"/v1/models/").decode("latin-1"))
+        name = unquote_to_bytes(inbound.path.removeprefix(b"/v1/models/")).decode("utf-8", "replace")
         snapshot = self._gateway.snapshot
         found = snapshot.catalog.resolve(name)
         if found is None:
@@ -96,8 +97,10 @@ class Pages:
         except (OSError, DatabaseError):
             error = GatewayError(errors.OVERLOADED, "The database does not answer. Try again shortly.", retry_after_s=1)
             inbound.send(error.status, error_headers(error), error_body(error))
-            return
-        inbound.send(200, (), msgspec.json.encode(page))
+        except Exception as error:  # noqa: BLE001 - the edge of a request: a bug must not lose its answer
+            failed(inbound, error)
+        else:
+            inbound.send(200, (), msgspec.json.encode(page))
 
     def _list(self, *, only_available: bool) -> bytes:
         snapshot = self._gateway.snapshot

@@ -9,18 +9,22 @@ from llmgateway.apps.edge.front import Limits
 from llmgateway.apps.edge.inbound import Inbound
 
 _TICK_S: Final = 0.25
-_LINGER_S: Final = 2.0
+_LINGER_SILENT_S: Final = 2.0
+_LINGER_S: Final = 30.0
 
 
 class Watched(Protocol):
-    """What the patrol looks at. `last_activity_s`: the patrol's clock when bytes last came or went."""
+    """What the patrol looks at.
+
+    `last_activity_s`: the patrol's clock when bytes last came or went. `unsent_bytes`: what a congested connection had
+    still to send at the last visit. `lingering_since_s`: since when it only waits for the client to notice its end.
+    """
 
     last_activity_s: float
+    lingering_since_s: float | None
     congested: bool
+    unsent_bytes: int
     transport: asyncio.Transport | None
-
-    @property
-    def lingering(self) -> bool: ...
 
     @property
     def current(self) -> Inbound | None: ...
@@ -37,7 +41,6 @@ class Patrol:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._connections: set[Watched] = set()
-        self._began_s: dict[Watched, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.now_s = 0.0
 
@@ -51,7 +54,6 @@ class Patrol:
 
     def discard(self, connection: Watched) -> None:
         self._connections.discard(connection)
-        self._began_s.pop(connection, None)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -60,37 +62,48 @@ class Patrol:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_TICK_S, self._tick) if self._connections else None
         self.now_s = loop.time()
         for connection in list(self._connections):
             self.visit(connection)
-        self._timer = loop.call_later(_TICK_S, self._tick) if self._connections else None
 
     def visit(self, connection: Watched) -> None:
         """What the clock asks of one connection now."""
+        transport = connection.transport
+        if transport is None:
+            return
         silent_s = self.now_s - connection.last_activity_s
         current = connection.current
-        if current is not None:
-            self._began_s.pop(connection, None)
-            if connection.congested:
-                if silent_s > self._limits.stall_timeout_s and connection.transport is not None:
-                    connection.transport.abort()
-            elif silent_s >= self._limits.keep_alive_s and current.streaming:
+        if connection.congested:
+            self._stalled(connection, transport, silent_s)
+        elif current is not None:
+            if silent_s >= self._limits.keep_alive_s and current.streaming:
                 current.keep_alive()
-            return
-        if connection.lingering:
-            if silent_s > _LINGER_S and connection.transport is not None:
-                connection.transport.abort()
-            return
-        if connection.reading is None:
-            self._began_s.pop(connection, None)
-            if silent_s > self._limits.idle_timeout_s and connection.transport is not None:
-                connection.transport.close()
-            return
-        self._slow_request(connection, connection.reading, silent_s)
+        elif connection.lingering_since_s is not None:
+            if silent_s > _LINGER_SILENT_S or self.now_s - connection.lingering_since_s > _LINGER_S:
+                transport.abort()
+        elif connection.reading is not None:
+            self._slow_request(connection, connection.reading, silent_s)
+        elif silent_s > self._limits.idle_timeout_s:
+            self._idle(transport)
+
+    def _stalled(self, connection: Watched, transport: asyncio.Transport, silent_s: float) -> None:
+        """A client that reads slowly is waited for; one that does not read at all is not."""
+        unsent_bytes = transport.get_write_buffer_size()
+        if unsent_bytes < connection.unsent_bytes:
+            connection.last_activity_s = self.now_s
+        elif silent_s > self._limits.stall_timeout_s:
+            transport.abort()
+        connection.unsent_bytes = unsent_bytes
 
     def _slow_request(self, connection: Watched, reading: Inbound, silent_s: float) -> None:
-        began_s = self._began_s.setdefault(connection, self.now_s)
         limit_s = self._limits.body_timeout_s if reading.request_id else self._limits.header_timeout_s
-        if self.now_s - began_s > limit_s or silent_s > limit_s:
-            self._began_s.pop(connection, None)
+        if self.now_s - reading.began_s > limit_s or silent_s > limit_s:
             connection.time_out()
+
+    def _idle(self, transport: asyncio.Transport) -> None:
+        """Closing waits for what is still to be sent; who has not read that until the next visit never will."""
+        if transport.is_closing():
+            transport.abort()
+        else:
+            transport.close()

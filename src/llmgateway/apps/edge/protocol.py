@@ -1,51 +1,58 @@
 """HTTP/1.1 on one connection: httptools callbacks in, bytes out, with limits, pipelining in order and flow control.
 
-It runs under uvicorn (or any asyncio server) in place of its HTTP protocol. What a request means is `Front`'s word.
+It runs under uvicorn (or any asyncio server) in place of its HTTP protocol. What a request means is `Front`'s word,
+what the clock asks of a connection `Patrol`'s. From a connection that is *deaf* no further request is read: it ends
+with the answers it still owes.
 """
 
 import asyncio
-import re
 from collections import deque
 from typing import Any, Final, cast
 
 import httptools
 
+from llmgateway.apps.edge.framing import check_head, foreign_request_line, malformed
 from llmgateway.apps.edge.front import Front
 from llmgateway.apps.edge.inbound import Inbound
+from llmgateway.apps.edge.mishap import note
 from llmgateway.apps.edge.patrol import Patrol
 from llmgateway.domain import errors
-from llmgateway.domain.errors import ErrorKind, GatewayError
+from llmgateway.domain.errors import GatewayError
 
-_REQUEST_LINE: Final = re.compile(rb"([!-~]{1,64}) (/[!-~]*|\*) HTTP/1\.[01]\r?\n")
 _WRITE_HIGH: Final = 64 * 1024
 _READ_PAUSE: Final = 4
-_VERSIONS: Final = frozenset(("1.0", "1.1"))
+_MAX_WAITING: Final = 64
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class EdgeProtocol(asyncio.Protocol):
     """One client connection. `registry`: the set that the server waits for at shutdown."""
 
     __slots__ = (
-        "_current", "_drain", "_front", "_head_bytes", "_length", "_lingering", "_parser", "_patrol", "_paused", "_peer", "_queue",
-        "_reading", "_registry", "_shutting_down", "congested", "last_activity_s", "transport",
+        "_advancing", "_current", "_deaf", "_drain", "_front", "_length", "_overhead", "_parser", "_patrol",
+        "_paused", "_peer", "_queue", "_reading", "_registry", "_shutting_down", "congested", "last_activity_s",
+        "lingering_since_s", "transport", "unsent_bytes",
     )  # fmt: skip
 
     def __init__(self, *, front: Front, patrol: Patrol, registry: set[Any]) -> None:
         self._front = front
         self._patrol = patrol
         self._registry = registry
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._reading: Inbound | None = None
         self._queue: deque[tuple[Inbound, GatewayError | None]] = deque()
         self._current: Inbound | None = None
-        self._head_bytes = 0
+        self._overhead = 0
         self._length: int | None = None
         self._paused = False
         self._drain: asyncio.Future[None] | None = None
         self._peer: str | None = None
         self._shutting_down = False
-        self._lingering = False
+        self._deaf = False
+        self._advancing = False
+        self.lingering_since_s: float | None = None
         self.congested = False
+        self.unsent_bytes = 0
         self.last_activity_s = 0.0
         self.transport: asyncio.Transport | None = None
 
@@ -62,117 +69,137 @@ class EdgeProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._registry.discard(self)
         self._patrol.discard(self)
-        if self._reading is not None:
-            self._front.buffered_bytes -= self._reading.body_bytes
-            self._reading = None
-        for inbound in (self._current, *(queued for queued, _ in self._queue)):
-            if inbound is not None:
-                inbound.gone = True
-                self._front.buffered_bytes -= inbound.body_bytes
-                inbound.body_bytes = 0
-                if inbound.task is not None:
-                    inbound.task.cancel()
-        self._queue.clear()
+        self._deaf = True
+        current, self._current = self._current, None
+        self._forget_waiting()
+        if current is not None:
+            current.gone = True
+            self._release(current)
+            if current.task is not None:
+                current.task.cancel()
         self.resume_writing()
         self.transport = None
-
-    @property
-    def lingering(self) -> bool:
-        """Answered, and waiting for the client to notice: what still comes in is thrown away."""
-        return self._lingering
+        self._parser = None
 
     def eof_received(self) -> bool:
         """A client that stops sending while it is owed an answer has left: many sockets cannot say more than that."""
+        if self._current is not None and self.transport is not None:
+            self.transport.abort()
         return False
 
     def data_received(self, data: bytes) -> None:
-        if self.transport is None or self._lingering or self.transport.is_closing():
+        parser = self._parser
+        if self._deaf or parser is None:
+            self._hear_nothing()
             return
-        self.last_activity_s = self._patrol.now_s
-        if self._reading is None or not self._reading.request_id:
-            self._head_bytes += len(data)
-            limits = self._front.limits
-            if self._head_bytes > limits.max_header_bytes + limits.max_uri_bytes and not self._head_is_complete(data):
-                self._refuse_bytes(errors.HEADERS_TOO_LARGE, "The request's headers are too large.")
-                return
+        reading = self._reading
+        had = reading.body_bytes if reading is not None else 0
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse_bytes(errors.NOT_IMPLEMENTED, "Upgrades and CONNECT are not supported.")
+            self._deaf = True
         except httptools.HttpParserInvalidMethodError:
             self._refuse_method(data)
         except httptools.HttpParserCallbackError as error:
             self._refuse_in_callback(error)
         except httptools.HttpParserError as error:
-            self._refuse_bytes(errors.BAD_REQUEST, f"The request is not well-formed HTTP: {error}.")
+            self._refuse_syntax(error)
+        if reading is not None and reading is self._reading:
+            self._went_on(reading, len(data) if reading.body_bytes == had else 0)
 
     def pause_writing(self) -> None:
         self.congested = True
+        self.unsent_bytes = _WRITE_HIGH
 
     def resume_writing(self) -> None:
         self.congested = False
         if self._drain is not None and not self._drain.done():
             self._drain.set_result(None)
+        if self._queue and self._current is None:
+            self._advance()
 
     # The parser's callbacks
 
     def on_message_begin(self) -> None:
-        self._reading = Inbound(self)
+        if self._deaf:
+            return
+        now_s = self._patrol.now_s
+        self._reading = Inbound(self, began_s=now_s)
         self._length = None
-        self.last_activity_s = self._patrol.now_s
+        self._overhead = 0
+        if self._current is None:
+            self.last_activity_s = now_s
 
     def on_url(self, url: bytes) -> None:
-        reading = self._now_reading()
+        reading = self._reading
+        if reading is None:
+            return
         reading.path += url
         if len(reading.path) > self._front.limits.max_uri_bytes:
             raise GatewayError(errors.URI_TOO_LONG, "The request's address is too long.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        headers = self._now_reading().headers
+        reading = self._reading
+        if reading is None or reading.request_id:  # a trailer says nothing here
+            return
+        headers = reading.headers
         if len(headers) >= self._front.limits.max_headers:
             raise GatewayError(errors.HEADERS_TOO_LARGE, "The request has too many headers.")
         headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        inbound = self._now_reading()
-        parser = self._parser
+        inbound, parser = self._reading, self._parser
+        if inbound is None or parser is None:
+            return
         version = parser.get_http_version()
-        inbound.method = parser.get_method()
+        method = inbound.method = parser.get_method()
         inbound.http10 = version == "1.0"
-        inbound.close_after = not parser.should_keep_alive() or inbound.http10 or self._shutting_down
+        inbound.head_only = method == b"HEAD"
+        inbound.close_after = (
+            not parser.should_keep_alive() or inbound.http10 or self._shutting_down or parser.should_upgrade()
+        )
         inbound.path, _, inbound.query = inbound.path.partition(b"?")
-        self._check_framing(inbound, version)
+        self._overhead = 0
+        limits = self._front.limits
+        self._length = check_head(inbound, version=version, max_header_bytes=limits.max_header_bytes)
         try:
             self._front.admit(inbound, length=self._length)
         except GatewayError as error:
             self._refuse(error)
             return
-        if any(name == b"expect" for name, _ in inbound.headers) and self.transport is not None:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._length == 0:
+            return
+        if inbound.takes_body:
+            self._expect_body(inbound)
+            return
+        self._reading = None
+        self._deaf = inbound.unread = inbound.close_after = True
+        self._in_turn(inbound, None)
 
     def on_body(self, body: bytes) -> None:
-        inbound = self._reading
+        inbound, front = self._reading, self._front
         if inbound is None:
             return
         inbound.body_bytes += len(body)
-        self._front.buffered_bytes += len(body)
-        if inbound.body_bytes > self._front.limits.max_body_bytes:
-            self._refuse(self._front.too_large())
-            return
-        inbound.body.append(body)
+        front.buffered_bytes += len(body)
+        if inbound.body_bytes > front.limits.max_body_bytes:
+            self._refuse(front.too_large())
+        elif front.buffered_bytes > front.limits.max_buffered_bytes:
+            self._refuse(front.overloaded())
+        else:
+            inbound.gather(body)
 
     def on_message_complete(self) -> None:
         inbound, self._reading = self._reading, None
-        self._head_bytes = 0
         if inbound is None:
             return
-        if self._current is None:
-            self._start(inbound)
-            return
-        self._queue.append((inbound, None))
-        if len(self._queue) >= _READ_PAUSE and self.transport is not None:
-            self._paused = True
-            self.transport.pause_reading()
+        if inbound.close_after:
+            self._deaf = True
+        if len(self._queue) < _MAX_WAITING:
+            self._in_turn(inbound, None)
+        else:
+            self._reading = inbound
+            self._refuse(GatewayError(errors.OVERLOADED, "Too many requests wait on this connection."), broken=True)
 
     # What an Inbound and the Patrol need of their connection
 
@@ -198,8 +225,7 @@ class EdgeProtocol(asyncio.Protocol):
 
     def answered(self, inbound: Inbound) -> None:
         """The answer is written: the next request's turn, or the end of the connection."""
-        self._front.buffered_bytes -= inbound.body_bytes
-        inbound.body_bytes = 0
+        self._release(inbound)
         if inbound is not self._current:
             return
         self._current = None
@@ -207,16 +233,8 @@ class EdgeProtocol(asyncio.Protocol):
             return
         if inbound.close_after or (self._shutting_down and not self._queue):
             self._leave(self.transport, unread=inbound.unread)
-            return
-        if self._queue:
-            following, error = self._queue.popleft()
-            if error is None:
-                self._start(following)
-            else:
-                self._answer_refusal(following, error)
-        if self._paused and not self._queue:
-            self._paused = False
-            self.transport.resume_reading()
+        elif self._queue or self._reading is not None:
+            self._advance()
 
     def shutdown(self) -> None:
         """The server is going down: idle connections close now, busy ones after their answer."""
@@ -228,107 +246,141 @@ class EdgeProtocol(asyncio.Protocol):
 
     def time_out(self) -> None:
         """A request that does not come to its end."""
-        self._refuse_bytes(errors.REQUEST_TIMEOUT, "The request did not arrive in time.")
+        self._refuse(GatewayError(errors.REQUEST_TIMEOUT, "The request did not arrive in time."), broken=True)
+
+    # Requests in their order
+
+    def _in_turn(self, inbound: Inbound, error: GatewayError | None) -> None:
+        """Answered now, or behind what came before. Who sends many requests ahead is not read from for a while."""
+        if self._current is None and not self._queue and not self.congested:
+            self._serve(inbound, error)
+            return
+        self._queue.append((inbound, error))
+        if len(self._queue) >= _READ_PAUSE and not self._paused and self.transport is not None:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _serve(self, inbound: Inbound, error: GatewayError | None) -> None:
+        self._current = inbound
+        if error is None:
+            self._front.dispatch(inbound, peer=self._peer)
+        else:
+            self._front.refuse(inbound, error, peer=self._peer)
+
+    def _advance(self) -> None:
+        """Answers what waits, one after the other; an answer given at once comes back here, and the loop goes on."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self._queue and self._current is None and not self.congested:
+                inbound, error = self._queue.popleft()
+                self._serve(inbound, error)
+        finally:
+            self._advancing = False
+        if self._queue or self.transport is None:
+            return
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        if self._reading is not None and self._current is None:
+            self._reading.began_s = self._patrol.now_s
+            self._expect_body(self._reading)
 
     def _leave(self, transport: asyncio.Transport, *, unread: bool) -> None:
         """Closing while the client still sends would reset the connection and could lose it the answer."""
-        self._queue.clear()
-        if unread and transport.can_write_eof():
-            self._lingering = True
-            transport.resume_reading()
+        self._deaf = True
+        self._forget_waiting()
+        if (unread or self._paused) and transport.can_write_eof():
+            self.lingering_since_s = self._patrol.now_s
+            if self._paused:
+                transport.resume_reading()
             transport.write_eof()
         else:
             transport.close()
+        self._paused = False
+
+    def _forget_waiting(self) -> None:
+        """What was read but will not be answered: the connection ends before its turn."""
+        if self._reading is not None:
+            self._release(self._reading)
+            self._reading = None
+        for inbound, _ in self._queue:
+            inbound.gone = True
+            self._release(inbound)
+        self._queue.clear()
+
+    def _release(self, inbound: Inbound) -> None:
+        self._front.buffered_bytes -= inbound.body_bytes
+        inbound.body_bytes = 0
+
+    def _expect_body(self, inbound: Inbound) -> None:
+        """Tells a client that waits for it to go on, but never in the middle of another answer."""
+        if inbound.expects and self._current is None and not self._queue and self.transport is not None:
+            inbound.expects = False
+            self.transport.write(_CONTINUE)
+
+    def _went_on(self, reading: Inbound, overhead: int) -> None:
+        """More of a request came. `overhead`: bytes that were no body, but head, chunk extensions or trailers."""
+        if self._current is None:
+            self.last_activity_s = self._patrol.now_s
+        self._overhead += overhead
+        limits = self._front.limits
+        if self._overhead > limits.max_header_bytes + limits.max_uri_bytes:
+            what = "framing is" if reading.request_id else "headers are"
+            self._refuse(GatewayError(errors.HEADERS_TOO_LARGE, f"The request's {what} too large."), broken=True)
+
+    def _hear_nothing(self) -> None:
+        """Bytes that nobody will read; while they come, a client has not yet seen its answer."""
+        if self._current is None:
+            self.last_activity_s = self._patrol.now_s
+        else:
+            self._current.unread = True
 
     # Refusals
 
-    def _start(self, inbound: Inbound) -> None:
-        self._current = inbound
-        self._front.dispatch(inbound, peer=self._peer)
-
-    def _refuse(self, error: GatewayError) -> None:
-        """Answers the request being read, in its turn; a connection with an unread body is not used again."""
-        inbound = self._reading or Inbound(self)
+    def _refuse(self, error: GatewayError, *, broken: bool = False) -> None:
+        """Answers the request being read, in its turn. A connection with an unread body, or one that is `broken`, is
+        not used again."""
+        inbound = self._reading or Inbound(self, began_s=self._patrol.now_s)
         self._reading = None
-        has_body = self._length is None or self._length > 0 or error.kind is errors.REQUEST_TOO_LARGE
-        carries = any(name in (b"content-length", b"transfer-encoding") for name, _ in inbound.headers)
-        inbound.unread = (has_body and carries) or not inbound.method
+        inbound.take_body()
+        self._release(inbound)
+        inbound.unread = broken or self._length != 0
         inbound.close_after = inbound.close_after or inbound.unread
-        if inbound.close_after and self.transport is not None and self._current is not None:
-            self.transport.pause_reading()
-        if self._current is None:
-            self._answer_refusal(inbound, error)
+        self._deaf = self._deaf or inbound.close_after
+        self._in_turn(inbound, error)
+
+    def _refuse_syntax(self, error: httptools.HttpParserError) -> None:
+        if self._deaf:
+            return
+        if "HTTP version" in str(error):
+            self._refuse(
+                GatewayError(errors.HTTP_VERSION, "This HTTP version is not supported. Use HTTP/1.1."), broken=True
+            )
         else:
-            self._queue.append((inbound, error))
-
-    def _answer_refusal(self, inbound: Inbound, error: GatewayError) -> None:
-        self._current = inbound
-        self._front.refuse(inbound, error, peer=self._peer)
-
-    def _refuse_bytes(self, kind: ErrorKind, message: str) -> None:
-        inbound = self._reading
-        if inbound is not None:
-            inbound.close_after = True
-            inbound.admitted = None
-        self._refuse(GatewayError(kind, message))
+            self._refuse(malformed(str(error)), broken=True)
 
     def _refuse_in_callback(self, error: httptools.HttpParserCallbackError) -> None:
         """httptools wraps what a callback raises."""
         cause = error.__context__
-        if not isinstance(cause, GatewayError):
-            raise error
-        if self._reading is not None:
-            self._reading.close_after = True
-        self._refuse(cause)
+        if isinstance(cause, GatewayError):
+            self._refuse(cause, broken=True)
+            return
+        note("reading a request", cause)
+        self._refuse(GatewayError(errors.INTERNAL, "The gateway failed."), broken=True)
 
     def _refuse_method(self, data: bytes) -> None:
         """Methods the parser does not know end it, but deserve the answer that other wrong methods get."""
-        line = _REQUEST_LINE.match(data)
-        inbound = self._reading = self._reading or Inbound(self)
-        inbound.close_after = True
-        if line is None:
-            self._refuse(GatewayError(errors.BAD_REQUEST, "The request is not well-formed HTTP: Invalid method encountered."))
+        if self._deaf:
             return
-        inbound.method, inbound.path = line.group(1), line.group(2).partition(b"?")[0]
-        try:
-            self._front.admit(inbound, length=None)
-        except GatewayError as error:
-            self._refuse(error)
-
-    def _now_reading(self) -> Inbound:
-        if self._reading is None:
-            raise GatewayError(errors.BAD_REQUEST, "The request is not well-formed HTTP.")
-        return self._reading
-
-    def _head_is_complete(self, data: bytes) -> bool:
-        return self._reading is None and b"\r\n\r\n" in data
-
-    def _check_framing(self, inbound: Inbound, version: str) -> None:
-        """Stricter than the parser where ambiguity would let two servers read two different requests."""
-        if version not in _VERSIONS:
-            raise GatewayError(errors.HTTP_VERSION, f"HTTP/{version} is not supported. Use HTTP/1.1.")
-        hosts = 0
-        chunked = False
-        for name, value in inbound.headers:
-            if name == b"content-length":
-                if not value.isdigit() or len(value) > 18 or self._length is not None:
-                    raise self._bad_framing(inbound, "Content-Length is not one number")
-                self._length = int(value)
-            elif name == b"transfer-encoding":
-                if chunked or value.strip().lower() != b"chunked" or version == "1.0":
-                    raise self._bad_framing(inbound, "Transfer-Encoding is not 'chunked'")
-                chunked = True
-            elif name == b"host":
-                hosts += 1
-        if chunked and self._length is not None:
-            raise self._bad_framing(inbound, "Content-Length and Transfer-Encoding exclude each other")
-        if not chunked and self._length is None:
-            self._length = 0
-        if hosts > 1 or (hosts == 0 and version == "1.1"):
-            raise self._bad_framing(inbound, "exactly one Host header is needed")
-        if not inbound.path.startswith(b"/"):
-            raise self._bad_framing(inbound, "the request target must be a path")
-
-    def _bad_framing(self, inbound: Inbound, why: str) -> GatewayError:
-        inbound.close_after = True
-        return GatewayError(errors.BAD_REQUEST, f"The request is not well-formed HTTP: {why}.")
+        inbound = self._reading = self._reading or Inbound(self, began_s=self._patrol.now_s)
+        line = foreign_request_line(data)
+        error = malformed("invalid method encountered")
+        if line is not None:
+            inbound.method, inbound.path = line
+            try:
+                self._front.admit(inbound, length=None)
+            except GatewayError as refusal:
+                error = refusal
+        self._refuse(error, broken=True)
