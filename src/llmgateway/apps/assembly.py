@@ -107,7 +107,9 @@ class Assembly:
         )
         self.front = Front(gateway=self.gateway, limits=_limits(self.settings), routes=pages.routes())
         self.patrol = Patrol(self.front.limits)
-        self._poller = asyncio.get_running_loop().create_task(self._poll())
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, dialer.tls_context)
+        self._poller = loop.create_task(self._poll())
 
     def release(self) -> None:
         """Lets go of what must not be shared with forked workers."""
@@ -144,9 +146,7 @@ class Assembly:
         rows = self.operator
         simulated = Credential(provider="simulator", secret="", fingerprint=self._fingerprint("simulator"))
         return Snapshot(
-            catalog=self._catalog.merged(
-                (*rows.providers, simulator_provider()), (*rows.models, *simulator_models())
-            ),
+            catalog=self._catalog.merged((*rows.providers, simulator_provider()), (*rows.models, *simulator_models())),
             keys=(*self._stored_keys, *static_keys(self.settings)),
             credentials=(*rows.credentials, simulated),
             protocols=frozenset(self._codecs),

@@ -39,7 +39,7 @@ def run(*, config: Path | None, host: str | None, port: int | None, workers: int
         assembly = Assembly(settings, config=config, environ=environ)
         listener = _listener(settings)
     except (SettingsError, SecretsError, DatabaseError, OSError) as error:
-        print(f"llmgateway: {error}", file=sys.stderr)
+        sys.stderr.write(f"llmgateway: {error}\n")
         return 1
     _greet(assembly, listener)
     if settings.server.workers == 1:
@@ -131,7 +131,7 @@ def _greet(assembly: Assembly, listener: socket.socket) -> None:
     named = sorted({credential.provider for credential in assembly.operator.credentials})
     lines = [f"LLM Gateway {__version__} on {base}"]
     lines += [f"warning: {warning}" for warning in assembly.operator.warnings]
-    lines.append(f"Providers: {', '.join(named)}" if named else "Providers: none found; simulator/* models answer for free")
+    lines.append(f"Providers: {', '.join(named) or 'none found; simulator/* models answer for free'}")
     if first.secret is not None:
         lines.append(f"First API key (shown once, kept in {first.path}): {first.secret}")
     else:
@@ -143,4 +143,5 @@ def _greet(assembly: Assembly, listener: socket.socket) -> None:
         '    -H "Content-Type: application/json" \\',
         '    -d \'{"model": "simulator/auto", "messages": [{"role": "user", "content": "Hello!"}]}\'',
     ]
-    print("\n".join(lines), flush=True)
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

@@ -6,7 +6,6 @@ Workers are forked before any of them opens a loop, a thread or a database.
 import logging
 import os
 import signal
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -55,6 +54,6 @@ class _Supervisor:
                 self._status = self._status or code
             else:
                 _log.error("worker %d ended with status %d; starting another", worker, code)
-                time.sleep(_RESTART_PAUSE_S)
+                signal.sigtimedwait((), _RESTART_PAUSE_S)
                 self.start()
         return self._status

@@ -48,7 +48,8 @@ class _MetersCollector(Collector):
         yield CounterMetricFamily(
             "llmgateway_unauthenticated_requests", "Requests without a valid key.", value=meters.unauthenticated
         )
-        yield CounterMetricFamily("llmgateway_overloaded_requests", "Requests refused with 503.", value=meters.overloaded)
+        overloaded = meters.overloaded
+        yield CounterMetricFamily("llmgateway_overloaded_requests", "Requests refused with 503.", value=overloaded)
         yield GaugeMetricFamily("llmgateway_requests_in_flight", "Chat requests under way.", value=meters.in_flight)
         for name, value in self._gauges().items():
             yield GaugeMetricFamily(f"llmgateway_{name}", name.replace("_", " ").capitalize() + ".", value=value)
