@@ -1,1 +1,1 @@
-"""Values only: what a chat, an answer, a price, a route and a record are. No I/O, no async; standard library and msgspec."""
+"""Values only: what a chat, an answer, a price, a route and a record are. No I/O, no async; stdlib and msgspec."""

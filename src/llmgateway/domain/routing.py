@@ -33,8 +33,14 @@ Capability = Literal[
 ]
 
 
+SLOW_FIRST_BYTE_S = 600.0
+
+
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds: `connect` for a connection, `first_byte` until the answer's head, `idle` between bytes."""
+    """Seconds: `connect` for a connection, `first_byte` until the answer's head, `idle` between bytes.
+
+    A `first_byte` that nobody has set is `SLOW_FIRST_BYTE_S` for whole answers and for models that reason.
+    """
 
     connect: float = 5
     first_byte: float = 120
@@ -112,7 +118,10 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """What users ask for: a canonical id, its other names, and who offers it. `created`: seconds since 1970, 0 = unknown."""
+    """What users ask for: a canonical id, its other names, and who offers it.
+
+    `created`: seconds since 1970, 0 = unknown.
+    """
 
     id: str
     name: str = ""
@@ -168,10 +177,11 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapping, one credential and one region: what an attempt is sent to. Everything here is precomputed per snapshot.
+    """A mapping, one credential and one region: what an attempt is sent to. All of it is precomputed per snapshot.
 
     `head` is the serialised request line and headers (host, authorization, content-type …) without content-length.
-    `used_model`: `provider/model[:region]`, the `model` of the answer.
+    `used_model`: `provider/model[:region]`, the `model` of the answer. `timeouts` are those of a stream,
+    `timeouts_whole` of a whole answer, whose head may come only when all of it is written.
     """
 
     provider: Provider
@@ -183,6 +193,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     used_model: str
     parameters: ParameterPlan
     protocol: str
+    timeouts: Timeouts = Timeouts()
+    timeouts_whole: Timeouts = Timeouts(first_byte=SLOW_FIRST_BYTE_S)
 
 
 class Excluded(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import msgspec
 
 PICO = 10**12
 BASIS_POINTS = 10_000
+_IMPLAUSIBLE = 10**9
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -39,13 +40,18 @@ class Usage(msgspec.Struct, frozen=True):
     @property
     def input_tokens(self) -> int:
         """Read afresh: prompt − cached − written, floored at 0."""
-        fresh = self.prompt_tokens - self.cached_tokens - self.cache_write_5m_tokens - self.cache_write_1h_tokens
-        return fresh if fresh > 0 else 0
+        return max(0, self.prompt_tokens - self.cached_tokens - self.cache_write_5m_tokens - self.cache_write_1h_tokens)
 
     @property
     def floored(self) -> bool:
         """The provider's cached and written tokens exceed its prompt tokens."""
         return self.cached_tokens + self.cache_write_tokens > self.prompt_tokens
+
+    @property
+    def plausible(self) -> bool:
+        """Whether an answer can have such figures at all; others would break sums and 64-bit columns."""
+        read = self.prompt_tokens + self.cached_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
+        return read + self.output_tokens + self.reasoning_tokens + self.web_searches < _IMPLAUSIBLE
 
     @property
     def total_tokens(self) -> int:
@@ -150,7 +156,7 @@ def _at_list_price(usage: Usage, price: Price, row: Price | PriceTier) -> Cost:
         (fresh - audio_in) * row.input + audio_in * (price.input_audio or 0),
         usage.cached_tokens * (row.input if row.cached_input is None else row.cached_input),
         usage.cache_write_5m_tokens * write_5m + usage.cache_write_1h_tokens * write_1h,
-        (text_out if text_out > 0 else 0) * row.output + audio_out * (price.output_audio or 0),
+        max(0, text_out) * row.output + audio_out * (price.output_audio or 0),
         price.request,
         usage.web_searches * price.web_search,
         images * (price.output_image or 0),

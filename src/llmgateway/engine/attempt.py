@@ -55,18 +55,13 @@ async def attempt(
     raise verdict(failures)
 
 
-async def _try(
-    exchange: Exchange, chat: Chat, tried: Attempt, *, codec: Upstream, transport: Transport
-) -> Committed:
+async def _try(exchange: Exchange, chat: Chat, tried: Attempt, *, codec: Upstream, transport: Transport) -> Committed:
     to = tried.deployment
     request, exchange.dropped = codec.build(chat, to=to)
     if exchange.facts.forward and "x_simulator" in to.provider.quirks:
         request = HttpRequest(request.origin, request.head + exchange.facts.forward, request.body)
-    timeouts = to.provider.timeouts
-    total_s = timeouts.total_stream if chat.streamed else timeouts.total
-    if exchange.facts.timeout_s is not None:
-        total_s = min(total_s, exchange.facts.timeout_s)
-    response = await transport.send(request, timeouts=timeouts, total_s=total_s)
+    timeouts = to.timeouts if chat.streamed else to.timeouts_whole
+    response = await transport.send(request, timeouts=timeouts, total_s=_time_left_s(exchange, chat, tried))
     try:
         tried.status_code = response.status
         if not 200 <= response.status < 300:
@@ -81,6 +76,18 @@ async def _try(
         raise
     response.close()
     return Committed([chunk], None, None)
+
+
+def _time_left_s(exchange: Exchange, chat: Chat, tried: Attempt) -> float:
+    """What the request's deadline leaves to this attempt."""
+    timeouts = tried.deployment.provider.timeouts
+    deadline_s = timeouts.total_stream if chat.streamed else timeouts.total
+    if exchange.facts.timeout_s is not None and exchange.facts.timeout_s < deadline_s:
+        deadline_s = exchange.facts.timeout_s
+    left_s = deadline_s - (tried.started_ns - exchange.started_ns) / 1_000_000_000
+    if left_s <= 0:
+        raise UpstreamError(errors.UPSTREAM_TIMEOUT, f"The request's {deadline_s:g} s were over before an attempt.")
+    return left_s
 
 
 def _is_stream(response: UpstreamResponse, *, expected: bool, to: Deployment) -> bool:
@@ -124,7 +131,9 @@ async def _open_stream(
         if chat.streamed and exchange.first_content_ns:
             return Committed(held, decoder, response)
         if received > MAX_WHOLE_BYTES or (len(held) > _HELD_CHUNKS and chat.streamed):
-            raise UpstreamError(errors.UPSTREAM_ERROR, f"{to.provider.id} streams without end or content.", status_code=200)
+            raise UpstreamError(
+                errors.UPSTREAM_ERROR, f"{to.provider.id} streams without end or content.", status_code=200
+            )
     return _ended_early(exchange, chat, held, decoder, response, to)
 
 
@@ -156,7 +165,7 @@ def _refuse_empty(exchange: Exchange, chunk: Chunk, to: Deployment) -> None:
     """A 200 with nothing in it is a failure: no content, no tokens, no reason to stop but `stop`."""
     if exchange.first_content_ns or (exchange.usage is not None and exchange.usage.output_tokens):
         return
-    if all(choice.raw_finish_reason in (None, "stop") for choice in chunk.choices):
+    if all(choice.finish_reason in (None, "stop") for choice in chunk.choices):
         raise UpstreamError(errors.UPSTREAM_ERROR, f"{to.provider.id} sent an empty answer.", status_code=200)
 
 

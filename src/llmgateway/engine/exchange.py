@@ -10,13 +10,16 @@ from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.reply import Chunk, Delta
 from llmgateway.domain.routing import Attempt, Deployment, RoutePlan
-from llmgateway.domain.usage import Usage
+from llmgateway.domain.usage import Usage, cost_of
 
 
 class RequestFacts:
     """What the edge knows of a request besides its body; text already cleaned of control characters."""
 
-    __slots__ = ("client_ip", "custom", "debug", "forward", "request_id", "session_id", "source", "timeout_s", "trace_id", "user_agent")
+    __slots__ = (
+        "client_ip", "custom", "debug", "forward", "request_id", "session_id", "source", "timeout_s", "trace_id",
+        "user_agent",
+    )  # fmt: skip
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
@@ -77,18 +80,26 @@ class Exchange:
     def failed(self, error: UpstreamError) -> None:
         """The last attempt ended so."""
         attempt = self.attempts[-1]
-        attempt.ended_ns = time.monotonic_ns()
+        self.ended(attempt, now_ns=time.monotonic_ns(), answered=self.relayed)
         attempt.status_code = error.status_code or attempt.status_code
         attempt.error_type = error.kind.routing
         attempt.error_code = error.code or error.kind.code
         attempt.error_message = error.message
         attempt.succeeded = False
 
+    def ended(self, attempt: Attempt, *, now_ns: int, answered: bool) -> None:
+        """The last attempt is over. What nothing of reached the caller is not billed, but costs the operator."""
+        attempt.ended_ns = now_ns
+        attempt.first_byte_ns = self.first_content_ns
+        price = attempt.deployment.mapping.price
+        if not answered and self.usage is not None and price is not None:
+            attempt.upstream_cost = cost_of(self.usage, price, service_tier=self.service_tier).total
+
     def observe(self, chunk: Chunk) -> None:
         """Notes what a chunk tells about the answer."""
         wire = chunk.wire
         if wire is not None:
-            if not self.first_content_ns:
+            if wire.content_bytes and not self.first_content_ns:
                 self.first_content_ns = time.monotonic_ns()
             self.content_characters += wire.content_bytes
             return
@@ -97,7 +108,7 @@ class Exchange:
             if choice.finish_reason is not None:
                 self.finish_reason = choice.finish_reason
                 self.raw_finish_reason = choice.raw_finish_reason
-        if chunk.usage is not None:
+        if chunk.usage is not None and chunk.usage.plausible:
             self.usage = chunk.usage
         self.service_tier = chunk.service_tier or self.service_tier
         self.reported_model = chunk.reported_model or self.reported_model

@@ -70,7 +70,9 @@ def _images(chat: Chat) -> Iterator[tuple[int, int, str, str]]:
 def _check_data(url: str, param: str) -> None:
     head = _DATA_URL.match(url)
     if head is None:
-        raise GatewayError(INVALID_VALUE, f"'{param}' is not a data URL of the form data:TYPE;base64,DATA.", param=param)
+        raise GatewayError(
+            INVALID_VALUE, f"'{param}' is not a data URL of the form data:TYPE;base64,DATA.", param=param
+        )
     data = url[head.end() :]
     if not data or not data.isascii() or data.encode("ascii").translate(None, _BASE64):
         raise GatewayError(INVALID_VALUE, f"The data of '{param}' is not base64.", param=param)

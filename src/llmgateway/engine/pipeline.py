@@ -10,13 +10,13 @@ from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.ids import LogIds
 from llmgateway.domain.reply import Chunk
-from llmgateway.engine.attempt import Committed, attempt, truncated
+from llmgateway.engine.attempt import Committed, attempt, truncated, verdict
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.media import check_media
 from llmgateway.engine.meters import Meters
-from llmgateway.engine.ports import Downstream, Fetcher, Journal, Transport
 from llmgateway.engine.plan import plan_route
-from llmgateway.engine.settle import settle
+from llmgateway.engine.ports import Downstream, Fetcher, Journal, Transport
+from llmgateway.engine.settle import Settlement, settle
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.openai_chat.encode import StreamEncoder, error_body, whole_answer
 from llmgateway.wire.openai_chat.request import read_request
@@ -72,7 +72,7 @@ class Gateway:
         except asyncio.CancelledError:
             line.cancel()
             raise
-        except Exception as error:  # the edge of a request: a bug must not lose its record nor its answer
+        except Exception as error:  # noqa: BLE001 - a bug must not lose a request its record nor its answer
             self._report(exchange.log_id, error)
             line.fail(GatewayError(errors.INTERNAL, f"The gateway failed. Report log id {exchange.log_id}."))
 
@@ -95,7 +95,6 @@ class _Line:
 
     def whole(self, chat: Chat, chunk: Chunk) -> None:
         exchange = self._exchange
-        exchange.relayed = True
         settlement = settle(exchange)
         body = whole_answer(
             chunk,
@@ -106,8 +105,7 @@ class _Line:
             metadata=settlement.metadata or b"{}",
             hide_reasoning=chat.hides_reasoning,
         )
-        self._gateway.meters.count(settlement.record)
-        self._gateway.journal.append(settlement.record, then=lambda: self._down.send(200, (), body))
+        self._record(settlement, then=lambda: self._down.send(200, (), body))
 
     async def relay(self, chat: Chat, committed: Committed) -> None:
         """Hands on what comes until the provider is done, fails, or the caller leaves (then this is cancelled)."""
@@ -126,7 +124,7 @@ class _Line:
                 raise truncated(self._exchange.attempts[-1].deployment)
         except UpstreamError as error:
             self._exchange.failed(error)
-            self.fail(GatewayError(error.kind, error.message, status=error.status, code=error.code))
+            self.fail(verdict([error]))
         else:
             self._finish(encoder)
             if response is not None:
@@ -141,32 +139,29 @@ class _Line:
         if exchange.settled:
             return
         settlement = settle(exchange, error=error, status=error.status)
-        self._gateway.meters.count(settlement.record)
         if down.begun or exchange.relayed:
             encoder = self._encoder or self._stream_encoder(exchange.chat)
             last = encoder.failure(error, usage=settlement.usage, metadata=settlement.metadata)
-            self._gateway.journal.append(settlement.record, then=lambda: down.end(last))
+            self._record(settlement, then=lambda: down.end(last))
         else:
             headers, body = error_headers(error), error_body(error, metadata=settlement.metadata)
-            self._gateway.journal.append(settlement.record, then=lambda: down.send(error.status, headers, body))
+            self._record(settlement, then=lambda: down.send(error.status, headers, body))
 
     def cancel(self) -> None:
         """The caller has left; nothing is told to anyone but the record."""
-        exchange = self._exchange
-        if exchange.settled:
-            return
-        if exchange.attempts:
-            exchange.attempts[-1].error_type = "none"
-        settlement = settle(exchange, status=499)
-        self._gateway.meters.count(settlement.record)
-        self._gateway.journal.append(settlement.record)
+        if not self._exchange.settled:
+            self._record(settle(self._exchange, status=errors.CANCELLED.status))
 
     def _finish(self, encoder: StreamEncoder) -> None:
-        exchange = self._exchange
-        settlement = settle(exchange)
+        settlement = settle(self._exchange)
         last = encoder.final(usage=settlement.usage or b"{}", metadata=settlement.metadata or b"{}", extra=None)
+        self._record(settlement, then=lambda: self._down.end(last))
+
+    def _record(self, settlement: Settlement, *, then: Callable[[], None] | None = None) -> None:
+        """The end of the exchange: only now, with the last bytes ready to follow the record, is it settled."""
+        self._exchange.settled = True
         self._gateway.meters.count(settlement.record)
-        self._gateway.journal.append(settlement.record, then=lambda: self._down.end(last))
+        self._gateway.journal.append(settlement.record, then=then)
 
     def _pass_on(self, chunks: list[Chunk], encoder: StreamEncoder, *, observe: bool = False) -> bool:
         """Writes what came in one read in one piece; True once the provider said it is done. Raises its error."""

@@ -1,4 +1,5 @@
-"""Ends an exchange: usage to cost to record, and the objects that tell the caller. Runs once per exchange.
+"""Ends an exchange: usage to cost to record, and the objects that tell the caller. What becomes of them, and that it is
+done once, is left to the pipeline.
 
 Failed attempts nothing of which reached the client are not billed; an answer that was cut or left is billed as
 reported, else as estimated.
@@ -9,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.errors import CANCELLED, GatewayError
 from llmgateway.domain.record import AttemptRow, ExchangeRow, LogRecord
 from llmgateway.domain.routing import Attempt
 from llmgateway.domain.usage import Cost, Usage, cost_of
@@ -44,14 +45,13 @@ class Settlement(msgspec.Struct, frozen=True):
 
 def settle(exchange: Exchange, *, error: GatewayError | None = None, status: int = 200) -> Settlement:
     """`error`: what the caller was told instead of, or after, an answer. `status` 499: it had left."""
-    exchange.settled = True
     now_ns = time.monotonic_ns()
     attempt = exchange.attempts[-1] if exchange.attempts else None
+    answered = exchange.relayed or (error is None and status == 200)
     if attempt is not None and not attempt.ended_ns:
-        attempt.ended_ns = now_ns
+        exchange.ended(attempt, now_ns=now_ns, answered=answered)
         attempt.succeeded = error is None and status == 200
-        attempt.first_byte_ns = exchange.first_content_ns
-    usage, cost = _billed(exchange, answered=exchange.relayed or (error is None and status == 200))
+    usage, cost = _billed(exchange, answered=answered)
     routing = [_entry(one) for one in exchange.attempts]
     metadata = None
     if error is not None and not exchange.relayed:
@@ -72,9 +72,7 @@ def _billed(exchange: Exchange, *, answered: bool) -> tuple[Usage | None, Cost |
     usage = exchange.usage
     if usage is None:
         prompt = estimate_prompt(chat.traits.prompt_bytes, messages=len(chat.request.messages))
-        usage = Usage(
-            prompt_tokens=prompt, output_tokens=estimate_text(exchange.content_characters), estimated=True
-        )
+        usage = Usage(prompt_tokens=prompt, output_tokens=estimate_text(exchange.content_characters), estimated=True)
     price = exchange.attempts[-1].deployment.mapping.price
     return usage, None if price is None else cost_of(usage, price, service_tier=exchange.service_tier)
 
@@ -115,7 +113,7 @@ def _metadata(exchange: Exchange, attempt: Attempt, routing: list[RoutingEntry])
 
 
 def _outcome(exchange: Exchange, error: GatewayError | None, status: int) -> str:
-    if status == 499:
+    if status == CANCELLED.status:
         return "canceled"
     if error is None:
         return _OUTCOMES.get(exchange.finish_reason or "stop", "completed")
@@ -165,7 +163,7 @@ def _exchange_row(
         finish_reason=exchange.finish_reason,
         raw_finish_reason=exchange.raw_finish_reason,
         error_type=error.kind.type if error is not None else None,
-        error_code=error.code if error is not None else None,
+        error_code=error.code if error is not None else CANCELLED.code if status == CANCELLED.status else None,
         error_message=error.message if error is not None else None,
         truncated=error is not None and exchange.relayed,
         cached=False,

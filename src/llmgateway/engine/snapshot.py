@@ -14,7 +14,16 @@ import msgspec
 
 from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain.identity import ApiKey
-from llmgateway.domain.routing import Credential, Deployment, Excluded, Mapping, Origin, Provider
+from llmgateway.domain.routing import (
+    SLOW_FIRST_BYTE_S,
+    Credential,
+    Deployment,
+    Excluded,
+    Mapping,
+    Origin,
+    Provider,
+    Timeouts,
+)
 from llmgateway.wire.params import compile_parameters
 from llmgateway.wire.sign import authorization_line
 
@@ -23,8 +32,11 @@ _UNKNOWN_PRICE: Final = 1 << 62
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What a model name leads to, worked out once: the deployments that can be used, cheapest first, and the offers that
-    no request can use, with the reason."""
+    """What a model name leads to, worked out once.
+
+    `deployments` can be used, cheapest first; `excluded` are the offers that no request can use, with the reason.
+    `env`: provider and variable of each key that would help.
+    """
 
     deployments: tuple[Deployment, ...]
     excluded: tuple[Excluded, ...]
@@ -129,6 +141,8 @@ class Snapshot:
             used_model=f"{provider.id}/{mapping.model}:{region}" if region else f"{provider.id}/{mapping.model}",
             parameters=compile_parameters(provider, mapping),
             protocol=mapping.protocol or provider.protocol,
+            timeouts=_slow(provider.timeouts) if "reasoning" in mapping.has else provider.timeouts,
+            timeouts_whole=_slow(provider.timeouts),
         )
 
     def _head(self, provider: Provider, credential: Credential, *, host: str, path: str) -> bytes:
@@ -141,3 +155,10 @@ class Snapshot:
             f"x-llmgateway-hop: {self.instance_id}",
         ]
         return "".join(f"{line}\r\n" for line in lines if line).encode("latin-1")
+
+
+def _slow(timeouts: Timeouts) -> Timeouts:
+    """For answers whose head may come late: the operator's or the provider's own `first_byte` stands."""
+    if timeouts.first_byte != Timeouts().first_byte:
+        return timeouts
+    return msgspec.structs.replace(timeouts, first_byte=SLOW_FIRST_BYTE_S)
