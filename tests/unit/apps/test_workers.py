@@ -8,7 +8,7 @@ import textwrap
 
 
 def _supervised(work: str, *, count: int) -> "subprocess.Popen[str]":
-    code = f"""
+    code = rf"""
     import os, signal, sys
     from llmgateway.apps.workers import supervise
 
@@ -22,7 +22,7 @@ def _supervised(work: str, *, count: int) -> "subprocess.Popen[str]":
     )
 
 
-_WAIT = "print(os.getpid(), flush=True); signal.sigwait([signal.SIGTERM]); return 0"
+_WAIT = r"os.write(1, b'%d\n' % os.getpid()); signal.sigwait([signal.SIGTERM]); return 0"
 
 
 def test_a_stop_reaches_every_worker_and_their_status_is_the_parents() -> None:
