@@ -65,10 +65,11 @@ def mistakes(playback: Playback, recording: Recording, client: Client) -> list[s
     finish = list(want.choices.values())[-1].finish
     if (row.status, row.finish_reason, row.error_code) != (200, finish, None) and len(want.choices) == 1:
         found.append(f"the record says {row.status}, {row.finish_reason}, {row.error_code}, not {finish}")
-    if want.tokens is not None and (row.prompt_tokens, row.completion_tokens, row.cached_tokens, row.reasoning_tokens) != (
-        want.tokens.prompt, want.tokens.completion, want.tokens.cached, want.tokens.reasoning
-    ):  # fmt: skip
-        found.append(f"the record counts {row.prompt_tokens} and {row.completion_tokens}, not {want.tokens}")
+    if want.tokens is not None:
+        tokens = want.tokens
+        counted = (row.prompt_tokens, row.completion_tokens, row.cached_tokens, row.reasoning_tokens)
+        if counted != (tokens.prompt, tokens.completion, tokens.cached, tokens.reasoning):
+            found.append(f"the record counts {counted}, not {tokens}")
     return found
 
 

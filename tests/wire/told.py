@@ -54,9 +54,8 @@ def read_told_whole(body: bytes) -> Answer:
         assert choice["message"]["role"] == "assistant"
         assert "content" in choice["message"]
         told = answer.choices[choice["index"]] = Told()
-        _add(
-            told, {**choice["message"], "tool_calls": list(_numbered(choice["message"].get("tool_calls", [])))}, choice
-        )
+        message = choice["message"]
+        _add(told, {**message, "tool_calls": _numbered(message.get("tool_calls", []))}, choice)
         _parse_arguments(told)
     return answer
 

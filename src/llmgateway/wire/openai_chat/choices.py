@@ -34,6 +34,8 @@ _FINISH: Final = {
 }
 BROKEN_FINISH: Final = frozenset(("error", "insufficient_system_resource", "network_error", "engine_overloaded"))
 """Finish reasons with which a provider says that it broke off."""
+_MOST: Final = 4096
+"""Choices, and tool calls of a choice, beyond which an answer is no answer: what is remembered stays bounded."""
 _TEXT_MEMBERS: Final = ("reasoning", "reasoning_content", "reasoning_text", "thinking")
 _LIST_MEMBERS: Final = ("reasoning_details", "images", "annotations")
 
@@ -103,6 +105,9 @@ class Choices:
         seen = self._seen.get(index)
         first = seen is None
         if seen is None:
+            if len(self._seen) == _MOST:
+                self.broken = f"more than {_MOST} choices"
+                return None
             seen = self._seen[index] = _Choice()
         message = source.pop(self._member, None)
         if not isinstance(message, dict):
@@ -128,7 +133,7 @@ class Choices:
         if seen.finished:
             return None
         if raw in BROKEN_FINISH:
-            self.broken = raw
+            self.broken = f"finish reason {raw!r}"
             return None
         seen.finished = True
         reason = _FINISH.get(raw) or _FINISH.get(raw.lower(), "stop")
@@ -206,6 +211,9 @@ class Choices:
             seen.calls = _Calls()
         known = seen.calls
         result: list[ToolCallDelta] = []
+        if len(known.names) + len(calls) > _MOST:
+            self.broken = f"more than {_MOST} tool calls"
+            return result
         for call in calls:
             if isinstance(call, dict):
                 result.append(_call(call, known, place=len(result)))  # pyright: ignore[reportUnknownArgumentType]  # JSON of a provider

@@ -148,7 +148,7 @@ def _forwarded(wire: Wire, *, theirs: bytes, ours: bytes) -> bytes:
         shrunk = len(theirs) - len(ours) + len(_NULL_USAGE_END) - len(_END)
         if len(data) - len(joined) == (wire.events - 1) * shrunk:
             return b"".join((ours, memoryview(joined)[len(theirs) : -len(_NULL_USAGE_END)], _END))
-    return data.replace(theirs, ours).replace(_NULL_USAGE_END, _END)
+    return data.replace(theirs, ours).replace(b'}],"usage":null', b"}]")
 
 
 def _delta_choice(choice: ChoiceDelta, *, hide_reasoning: bool) -> bytes:

@@ -25,7 +25,9 @@ _POLICY: Final = re.compile(
     re.IGNORECASE,
 )
 _QUOTA: Final = re.compile(
-    r"insufficient.{0,3}(quota|balance|credit)|billing|exceeded your current quota", re.IGNORECASE
+    r"insufficient.{0,3}(quota|balance|credit|funds)|exceeded your current quota|"
+    r"billing.{0,3}(hard.{0,3}limit|not.active)",
+    re.IGNORECASE,
 )
 _OVERLOADED: Final = re.compile(r"overload|unavailable|timeout|internal|server_error|api_error|capacity", re.IGNORECASE)
 _RATE: Final = re.compile(r"rate.?limit|too many requests|resource.?exhausted|throttl", re.IGNORECASE)
@@ -83,7 +85,7 @@ def _error(
 def _kind(status: int, said: _Said, to: Deployment) -> ErrorKind:
     words = " ".join(filter(None, (said.message, said.code, said.type)))
     if status in (401, 402, 403, 429):
-        return _credential_kind(status, words)
+        return _credential_kind(status, words, said)
     if status == 408:
         return errors.UPSTREAM_TIMEOUT
     if status == 413 or (status in (400, 422) and _CONTEXT.search(words)):
@@ -96,10 +98,12 @@ def _kind(status: int, said: _Said, to: Deployment) -> ErrorKind:
     return errors.UPSTREAM_ERROR
 
 
-def _credential_kind(status: int, words: str) -> ErrorKind:
+def _credential_kind(status: int, words: str, said: _Said) -> ErrorKind:
+    """Groq's rate limits point at its billing page, so that a code that says rate limit is believed first."""
     if status == 403 and _POLICY.search(words):
         return errors.UPSTREAM_CONTENT_FILTER
-    if status == 402 or (status == 429 and _QUOTA.search(words)):
+    limited = _RATE.search(said.code or "") is not None
+    if status == 402 or (status == 429 and not limited and _QUOTA.search(words)):
         return errors.UPSTREAM_QUOTA
     return errors.UPSTREAM_RATE_LIMITED if status == 429 else errors.UPSTREAM_AUTH
 

@@ -14,13 +14,11 @@ from msgspec import Raw
 from llmgateway.domain.chat import DECODER, REQUEST_FIELDS, Chat, ChatRequest
 from llmgateway.domain.errors import INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER, GatewayError
 from llmgateway.wire.openai_chat.traits import read_traits
+from llmgateway.wire.spans import without_lone_surrogates
 
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _ANYTHING: Final = msgspec.json.Decoder()
 _BOM: Final = b"\xef\xbb\xbf"
-_SURROGATE: Final = re.compile(
-    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 _NULL: Final = b"null"
 _WHERE: Final = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
@@ -36,7 +34,7 @@ def read_request(body: bytes) -> Chat:
     except msgspec.ValidationError as error:
         raise _refusal(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        repaired = _without_lone_surrogates(body)
+        repaired = without_lone_surrogates(body)
         if repaired is None:
             raise _not_json(error) from None
         return read_request(repaired)
@@ -89,16 +87,6 @@ def _not_json(error: Exception) -> GatewayError:
     if isinstance(error, UnicodeDecodeError):
         return GatewayError(INVALID_JSON, f"The request body is not valid UTF-8 (byte {error.start}).")
     return GatewayError(INVALID_JSON, f"The request body is not valid JSON: {error}.")
-
-
-def _without_lone_surrogates(body: bytes) -> bytes | None:
-    """The body with each unpaired \\uD800-\\uDFFF escape as \\uFFFD; None if there was none."""
-
-    def mended(match: re.Match[bytes]) -> bytes:
-        return match.group(0) if match.group(2) else match.group(1) + b"\\ufffd"
-
-    repaired = _SURROGATE.sub(mended, body)
-    return repaired if repaired != body else None
 
 
 def _shown(name: str) -> str:

@@ -19,7 +19,7 @@ from llmgateway.domain.routing import Deployment
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.usage import read_usage
-from llmgateway.wire.spans import NULL, is_null, text_of, value_of
+from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 from llmgateway.wire.sse import EventReader, EventTooLarge
 
 
@@ -49,8 +49,10 @@ _CLEAN_EVENT: Final = (
 _PADDING: Final = b"[A-Za-z0-9]*+"
 _CLEAN_EVENTS: Final = re.compile(b"(?:%b)*+" % (_CLEAN_EVENT % (_CONTENT, _PADDING)))
 _ONE_CLEAN_EVENT: Final = re.compile(_CLEAN_EVENT % (b"(%b)" % _CONTENT, b"(%b)" % _PADDING))
+_PADDINGS: Final = re.compile(rb'"obfuscation":"([A-Za-z0-9]*)')
 _ESCAPE: Final = re.compile(rb"\\u[dD][89abAB]..\\u....|\\u....|\\.")
 _LEARN_LIMIT: Final = 4
+_MOST_CARRIED: Final = 256
 
 
 class ChatDecoder:
@@ -64,6 +66,7 @@ class ChatDecoder:
         self._learn = _LEARN_LIMIT
         self._prefix = b""
         self._fixed = 0
+        self._padded = False
         self._carried: dict[str, Raw] | None = None
         self._named = False
         self._ended = False
@@ -114,7 +117,7 @@ class ChatDecoder:
         plain = forwarded.isascii()
         if not plain and not _is_utf8(forwarded):
             return data
-        if plain and self._fixed and b"\\" not in tails:
+        if plain and self._fixed and not self._padded and b"\\" not in tails:
             characters = end - events * self._fixed
         else:
             characters = self._characters(tails, end, events)
@@ -125,10 +128,13 @@ class ChatDecoder:
         """How much text these clean events carry, as the decoding lane would count it."""
         if not self._fixed:
             first = _ONE_CLEAN_EVENT.match(tails)
-            if first is None or first[2] is not None:
-                return sum([_length(match[1]) for match in _ONE_CLEAN_EVENT.finditer(tails, 0, end)])
-            self._fixed = first.end() - len(first[1])
-        return _length(tails if end == len(tails) else tails[:end]) - events * self._fixed
+            if first is None:
+                return 0
+            self._padded = first[2] is not None
+            self._fixed = first.end() - len(first[1]) - len(first[2] or b"")
+        taken = tails if end == len(tails) else tails[:end]
+        padding = sum(map(len, _PADDINGS.findall(taken))) if self._padded else 0
+        return _length(taken) - events * self._fixed - padding
 
     def _decode(self, data: bytes, chunks: list[Chunk]) -> None:
         """The decoding lane."""
@@ -157,10 +163,16 @@ class ChatDecoder:
     def _unknown_event(self, payload: bytes, chunks: list[Chunk]) -> None:
         """An event whose members are not the ones seen before: the envelope is read, and learnt for the next."""
         try:
+            if not payload.isascii():
+                payload.decode()
             top = _SPANS.decode(payload)
             choices = _CHOICES.decode(top["choices"]) if "choices" in top else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._not_an_object(payload.strip(), chunks)
+            mended = without_lone_surrogates(payload)
+            if mended is None:
+                self._not_an_object(payload.strip(), chunks)
+            else:
+                self._unknown_event(mended, chunks)
             return
         failure = _failure(top, self._to)
         if failure is not None:
@@ -192,13 +204,14 @@ class ChatDecoder:
     ) -> None:
         deltas = self._choices.read(choices) if choices else []
         if self._choices.broken is not None:
-            self._fail(unreadable(f"finish reason {self._choices.broken!r}", to=self._to), chunks)
+            self._fail(unreadable(self._choices.broken, to=self._to), chunks)
             return
         usage = read_usage(usage_span) if usage_span is not None else None
         if not deltas and usage is None:
             if extra:
                 extra.pop("obfuscation", None)
-                self._carried = {**(self._carried or {}), **extra}
+                carried = {**(self._carried or {}), **extra}
+                self._carried = carried if len(carried) <= _MOST_CARRIED else None
             return
         if self._carried is not None:
             extra, self._carried = {**self._carried, **(extra or {})}, None

@@ -13,7 +13,7 @@ from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.stream import ChatDecoder
 from llmgateway.wire.openai_chat.usage import read_usage
-from llmgateway.wire.spans import NULL, is_null, text_of, value_of
+from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 
 
 class _Answer(Struct, forbid_unknown_fields=True):
@@ -34,6 +34,7 @@ _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
 _EVENTS: Final = re.compile(rb"\s*(?:data:|:|event:)")
 _ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "metadata", "error"))
+_WORDS: Final = frozenset(("message", "detail", "msg", "error_message", "code"))
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -64,16 +65,24 @@ def read_whole(body: bytes, *, to: Deployment, functions: bool = False, indexed:
 
 def _unusual(body: bytes, reader: Choices, *, to: Deployment) -> Chunk:
     """Anything else: members nobody here knows, errors inside a 200, white space and byte order marks."""
+    body = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        top = _SPANS.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        if not body.isascii():
+            body.decode()
+        top = _SPANS.decode(body)
         choices = _CHOICES.decode(top["choices"]) if "choices" in top else None
     except _NOT_JSON:
         if _EVENTS.match(body) is not None:
             return _folded(body, to=to, functions=reader.functions)
+        mended = without_lone_surrogates(body)
+        if mended is not None:
+            return _unusual(mended, reader, to=to)
         raise unreadable("a body that is not a JSON answer", to=to) from None
     error = top.get("error")
     if error is not None and not is_null(error):
         raise in_band_error(value_of(error), to=to)
+    if choices is None and not top.keys() & _WORDS:
+        raise unreadable("an object without choices", to=to)
     if choices is None:
         raise in_band_error({name: value_of(span) for name, span in top.items()}, to=to)
     chunk = Chunk(
@@ -105,5 +114,5 @@ def _folded(body: bytes, *, to: Deployment, functions: bool) -> Chunk:
 
 def _checked(chunk: Chunk, reader: Choices, *, to: Deployment) -> Chunk:
     if reader.broken is not None:
-        raise unreadable(f"finish reason {reader.broken!r}", to=to)
+        raise unreadable(reader.broken, to=to)
     return chunk
