@@ -153,7 +153,7 @@ STREAM_TRUNCATED = ErrorKind(
 )
 
 TABLE: tuple[ErrorKind, ...] = tuple(kind for kind in list(globals().values()) if isinstance(kind, ErrorKind))
-"""Every row, in the order of their status; docs/errors.md is tested against it."""
+"""Every row: our own by status, then those of failed attempts; docs/errors.md is tested against it."""
 
 
 class GatewayError(Exception):

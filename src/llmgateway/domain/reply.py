@@ -4,6 +4,7 @@ A whole answer is a stream of one chunk. The structs are the wire form of our ow
 absent from the JSON, which is how "absent, never null" is kept.
 """
 
+from copy import copy
 from typing import Any, Final
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -106,6 +107,7 @@ class Chunk(Struct):
 
 
 _TEXT: Final = ("content", "reasoning", "refusal")
+_GROWING: Final = frozenset(("text", "summary", "data", "transcript", "input"))
 _LISTS: Final = ("reasoning_details", "images", "annotations")
 
 
@@ -165,18 +167,26 @@ def _merge(message: Delta, delta: Delta) -> None:
 
 
 def _merged_calls(calls: list[ToolCallDelta], additions: list[ToolCallDelta]) -> list[ToolCallDelta]:
-    by_index = {call.index: call for call in calls}
+    by_index = {_place(call): call for call in calls}
     for addition in additions:
-        call = by_index.get(addition.index)
+        index = _place(addition, otherwise=len(by_index))
+        call = by_index.get(index)
         if call is None:
-            by_index[addition.index] = addition
+            call = by_index[index] = copy(addition)
+            call.index = index
             continue
         call.id = call.id or addition.id
         call.type = call.type or addition.type
         call.extra_content = addition.extra_content or call.extra_content
         if addition.function:
             call.function = _merged_function(call.function, addition.function)
+        if addition.custom:
+            call.custom = _merged_item(call.custom or {}, addition.custom)
     return [by_index[index] for index in sorted(by_index)]
+
+
+def _place(call: ToolCallDelta, *, otherwise: int = 0) -> int:
+    return otherwise if call.index is UNSET else call.index
 
 
 def _merged_function(whole: ToolFunctionDelta | UnsetType, addition: ToolFunctionDelta) -> ToolFunctionDelta:
@@ -188,7 +198,7 @@ def _merged_function(whole: ToolFunctionDelta | UnsetType, addition: ToolFunctio
 def _merged_items(items: list[dict[str, Any]], additions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     merged = {item.get("index", place): item for place, item in enumerate(items)}
     for addition in additions:
-        index = addition.get("index", len(merged))
+        index = addition.get("index", max(merged, default=-1) + 1)
         merged[index] = _merged_item(merged[index], addition) if index in merged else addition
     return [merged[index] for index in sorted(merged)]
 
@@ -197,7 +207,7 @@ def _merged_item(item: dict[str, Any], addition: dict[str, Any]) -> dict[str, An
     result = dict(item)
     for name, value in addition.items():
         whole = result.get(name)
-        if name in ("text", "summary", "data", "transcript") and isinstance(whole, str) and isinstance(value, str):
+        if name in _GROWING and isinstance(whole, str) and isinstance(value, str):
             result[name] = whole + value
         elif value is not None:
             result[name] = value

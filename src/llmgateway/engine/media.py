@@ -20,9 +20,10 @@ from llmgateway.engine.ports import Fetcher
 INLINE_QUIRK: Final = "inline_media"
 _MAX_FETCHED: Final = 20
 _MAX_BYTES: Final = 20 * 1024 * 1024
+_MAX_BYTES_TOGETHER: Final = 32 * 1024 * 1024
 _TYPES: Final = ("image/*",)
 _DATA_URL: Final = re.compile(r"data:([\w.+/-]*)(?:;[\w.+=-]+)*;base64,", re.ASCII)
-_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+_BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _PARTS: Final = msgspec.json.Decoder(list[dict[str, Any]])
 
@@ -48,9 +49,13 @@ async def inlined(chat: Chat, *, to: Deployment, fetcher: Fetcher) -> Chat:
         raise GatewayError(INVALID_VALUE, f"At most {_MAX_FETCHED} images are fetched for one request.", param=param)
     messages = _MESSAGES.decode(chat.raw["messages"])
     contents: dict[int, list[dict[str, Any]]] = {}
+    left = _MAX_BYTES_TOGETHER
     for message, part, param, url in named:
-        content = contents.setdefault(message, _PARTS.decode(messages[message]["content"]))
-        kind, data = await fetcher.fetch(url, param=param, limit=_MAX_BYTES, types=_TYPES)
+        kind, data = await fetcher.fetch(url, param=param, limit=min(_MAX_BYTES, left), types=_TYPES)
+        left -= len(data)
+        content = contents.get(message)
+        if content is None:
+            content = contents[message] = _PARTS.decode(messages[message]["content"])
         content[part]["image_url"]["url"] = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     for message, content in contents.items():
         messages[message]["content"] = Raw(msgspec.json.encode(content))
@@ -74,5 +79,11 @@ def _check_data(url: str, param: str) -> None:
             INVALID_VALUE, f"'{param}' is not a data URL of the form data:TYPE;base64,DATA.", param=param
         )
     data = url[head.end() :]
-    if not data or not data.isascii() or data.encode("ascii").translate(None, _BASE64):
+    if not data or not data.isascii() or not _is_base64(data.encode("ascii")):
         raise GatewayError(INVALID_VALUE, f"The data of '{param}' is not base64.", param=param)
+
+
+def _is_base64(data: bytes) -> bool:
+    """The standard alphabet and, at the end, at most two `=`; senders that leave these out are understood."""
+    digits = data.removesuffix(b"=").removesuffix(b"=")
+    return len(digits) % 4 != 1 and not digits.translate(None, _BASE64)

@@ -1,6 +1,7 @@
 """The straight line of one request: decode, plan, attempt, relay, settle; whatever happens, settled exactly once."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -20,7 +21,7 @@ from llmgateway.engine.settle import Settlement, settle
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.openai_chat.encode import StreamEncoder, error_body, whole_answer
 from llmgateway.wire.openai_chat.request import read_request
-from llmgateway.wire.upstream import Upstream
+from llmgateway.wire.upstream import Decoder, Upstream
 
 
 class Gateway:
@@ -116,7 +117,12 @@ class _Line:
             while decoder is not None and response is not None and not ended:
                 if down.congested:
                     await down.drain()
-                data = await response.read()
+                try:
+                    data = await response.read()
+                except UpstreamError:
+                    if not _complete(chat, decoder):
+                        raise
+                    data = b""
                 ended = self._pass_on(decoder.feed(data) if data else decoder.close(), encoder, observe=True)
                 if not data:
                     break
@@ -135,6 +141,7 @@ class _Line:
                 response.close()
 
     def fail(self, error: GatewayError) -> None:
+        """Tells the caller: as a whole answer, or as the last event of a stream that has begun."""
         exchange, down = self._exchange, self._down
         if exchange.settled:
             return
@@ -194,11 +201,16 @@ class _Line:
         )
 
 
+def _complete(chat: Chat, decoder: Decoder) -> bool:
+    """All that was asked for has its finish reason; how the connection ends then does not matter."""
+    return decoder.finished and chat.request.n in (None, 1)
+
+
 def error_headers(error: GatewayError) -> tuple[tuple[bytes, bytes], ...]:
     """`retry-after`, and `x-should-retry` for SDKs: our own retries are done, unless we know when to come back."""
     headers: list[tuple[bytes, bytes]] = []
     if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
     should = error.kind.should_retry
     if should is not None and (should or error.retry_after_s is None):
         headers.append((b"x-should-retry", b"true" if should else b"false"))

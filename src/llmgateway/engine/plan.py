@@ -51,7 +51,7 @@ def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
     mapping, provider, request = to.mapping, to.provider, chat.request
     if chat.traits.needs:
         for capability, param in chat.traits.needs.items():
-            if capability in mapping.lacks or param in provider.parameters.refuse:
+            if capability in mapping.lacks or _field(param) in provider.parameters.refuse or _unsayable(capability, to):
                 return Excluded(mapping.provider, mapping.model, f"capability:{capability}", param)
     if to.parameters.pass_unknown:
         return None
@@ -63,6 +63,22 @@ def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
     if request.service_tier not in (None, "auto", "default") and "service_tier" in provider.parameters.drop:
         return Excluded(mapping.provider, mapping.model, "parameter:service_tier", "service_tier")
     return None
+
+
+def _field(param: str) -> str:
+    """The top-level field of a JSON path; the old `functions` are `tools` by another name."""
+    name = param.partition(".")[0].partition("[")[0]
+    return "tools" if name == "functions" else name
+
+
+def _unsayable(capability: str, to: Deployment) -> bool:
+    """What OpenAI's chat protocol has no word for is not left out in silence."""
+    return (
+        capability == "reasoning_max_tokens"
+        and to.protocol == "openai-chat"
+        and "reasoning_object" not in to.provider.quirks
+        and capability not in to.mapping.has
+    )
 
 
 def _too_long(chat: Chat, to: Deployment) -> Excluded | None:
@@ -105,13 +121,14 @@ def _nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...]) -> Ga
 
 def _unsuitable(name: str, fields: list[Excluded]) -> GatewayError:
     last = fields[-1]
-    kind, _, detail = last.reason.partition(":")
-    if all(one.reason.startswith("context:") for one in fields):
-        largest = max(int(one.reason.partition(":")[2]) for one in fields)
-        message = f"The prompt is longer than the context of '{name}' ({largest} tokens). Shorten 'messages'."
-        return GatewayError(errors.CONTEXT_LENGTH, message, param="messages")
-    if kind == "max_output":
-        message = f"'{last.param}' is above the maximum output of '{name}', which is {detail} tokens."
+    kind = last.reason.partition(":")[0]
+    if kind in ("context", "max_output"):
+        largest = max(int(one.reason.partition(":")[2]) for one in fields if one.reason.startswith(f"{kind}:"))
+        if kind == "context":
+            message = f"The prompt is longer than the context of '{name}' ({largest} tokens). Shorten 'messages'."
+            return GatewayError(errors.CONTEXT_LENGTH, message, param="messages")
+        message = f"'{last.param}' is above the maximum output of '{name}', which is {largest} tokens."
         return GatewayError(errors.INVALID_VALUE, message, param=last.param)
-    message = f"'{last.param}' is not supported by any configured provider of '{name}'. Leave it out, or change the model."
+    advice = "Leave it out, or change the model."
+    message = f"'{last.param}' is not supported by any configured provider of '{name}'. {advice}"
     return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=last.param)
