@@ -56,7 +56,7 @@ class EventReader:
     @property
     def between_events(self) -> bool:
         """Nothing of a next event was read but, at most, a part of its first line."""
-        return self._started and not self._data
+        return not self._data
 
     def _first(self, data: bytes) -> bytes:
         data = self.take_pending() + data

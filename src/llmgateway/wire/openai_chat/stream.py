@@ -78,7 +78,7 @@ class ChatDecoder:
 
     def feed(self, data: bytes) -> list[Chunk]:
         chunks: list[Chunk] = []
-        if self._native and self._events.between_events:
+        if self._native and b"\n" in data and self._events.between_events:
             data = self._events.take_pending() + data
             if not self._prefix and self._learn:
                 cut = data.find(b"\n\n") + 2

@@ -23,7 +23,7 @@ class OpenAIChat:
         return read_whole(body, to=to, functions=bool(chat.request.functions), indexed=chat.streamed)
 
     def decoder(self, *, chat: Chat, to: Deployment) -> Decoder:
-        return ChatDecoder(to=to, functions=bool(chat.request.functions), native=to.provider.clean)
+        return ChatDecoder(to=to, functions=bool(chat.request.functions), native=to.provider.clean and chat.streamed)
 
     def error(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, to: Deployment
