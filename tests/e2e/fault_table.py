@@ -57,7 +57,7 @@ LATER: Final = LIMITED._replace(retry_after=2)
 REFUSED: Final = _caller(400, "invalid_value", 400, param="messages")
 TOO_LONG: Final = _caller(400, "context_length_exceeded", 400, param="messages")
 
-FAULTS: Final[dict[str, tuple[End, End]]] = {
+FAULTS: Final[dict[str, tuple[End, ...]]] = {
     # Connections
     "connect-refused": (LOST, LOST),
     "reset": (LOST, LOST),

@@ -15,6 +15,7 @@ from tests.support.told_upstream import ToldUpstream
 
 _IMPATIENT: Final = "timeout_s = { connect = 2, first_byte = 0.5, idle = 0.5 }"
 _SERVER: Final = "[server]\nkeep_alive_s = 1\n"
+METERED_KEY: Final = "sk-key-whose-costs-are-added-up"
 UPSTREAM_KEY: Final = "sk-canary-of-the-provider-0123456789abcdef"
 
 _LISTED: Final = """
@@ -33,6 +34,12 @@ output_usd_per_mtok = 2
 [[providers.listed.models]]
 id = "talkative"
 upstream = "slow"
+input_usd_per_mtok = 1
+output_usd_per_mtok = 2
+
+[[providers.listed.models]]
+id = "dripping"
+upstream = "fault-slow-body"
 input_usd_per_mtok = 1
 output_usd_per_mtok = 2
 
@@ -105,5 +112,6 @@ def configuration(simulator: Simulator, upstream: ToldUpstream) -> str:
             _PLAIN,
             custom_provider("closed", closed, _IMPATIENT),
             static_key(),
+            static_key(METERED_KEY, name="metered"),
         )
     )

@@ -46,7 +46,9 @@ def seen(gateway: Gateway) -> dict[str, Seen]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = dict(zip(map(request_id, cases), pool.map(lambda case: ask(gateway, case), cases), strict=True))
     query = "SELECT * FROM exchanges WHERE request_id LIKE 'fault:%'"
-    rows = wait_until(lambda: len(found := gateway.ask(query)) >= len(answers) and found, what="the rows")
+    rows = wait_until(
+        lambda: found if len(found := gateway.ask(query)) >= len(answers) else [], what="a row of each request"
+    )
     attempts = gateway.ask("SELECT * FROM attempts")
     return {
         name: Seen(

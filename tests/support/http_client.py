@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -87,6 +88,14 @@ class OpenStream:
         return self.received
 
     def leave(self) -> None:
+        self._connection.close()
+
+    def half_close(self) -> None:
+        self._connection.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Closes with RST instead of FIN."""
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._connection.close()
 
 
