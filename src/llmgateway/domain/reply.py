@@ -196,11 +196,18 @@ def _merged_function(whole: ToolFunctionDelta | UnsetType, addition: ToolFunctio
 
 
 def _merged_items(items: list[dict[str, Any]], additions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    merged = {item.get("index", place): item for place, item in enumerate(items)}
+    merged: dict[int, dict[str, Any]] = {}
+    for item in items:
+        merged[_next_index(item, merged)] = item
     for addition in additions:
-        index = addition.get("index", max(merged, default=-1) + 1)
+        index = _next_index(addition, merged)
         merged[index] = _merged_item(merged[index], addition) if index in merged else addition
     return [merged[index] for index in sorted(merged)]
+
+
+def _next_index(item: dict[str, Any], merged: dict[int, dict[str, Any]]) -> int:
+    """Its own; an item without one is an item of its own."""
+    return item.get("index", max(merged, default=-1) + 1)
 
 
 def _merged_item(item: dict[str, Any], addition: dict[str, Any]) -> dict[str, Any]:
