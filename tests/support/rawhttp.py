@@ -73,6 +73,10 @@ class Connection:
         body, complete = self._body(dict(headers), bodiless=method == "HEAD" or status == 304)
         return Answer(status, headers, body, tuple(interim), complete)
 
+    def interim(self) -> int:
+        """The status of the next 1xx answer."""
+        return int(self._until(b"\r\n\r\n").split(b" ")[1])
+
     def answers(self) -> list[Answer]:
         """Every answer until the server closes."""
         found: list[Answer] = []

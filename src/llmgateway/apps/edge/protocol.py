@@ -26,12 +26,15 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class EdgeProtocol(asyncio.Protocol):
-    """One client connection. `registry`: the set that the server waits for at shutdown."""
+    """One client connection. `registry`: the set that the server waits for at shutdown.
+
+    `current`: the request that is being answered. `reading`: the one of which head or body is still coming.
+    """
 
     __slots__ = (
-        "_advancing", "_current", "_deaf", "_drain", "_front", "_length", "_overhead", "_parser", "_patrol",
-        "_paused", "_peer", "_queue", "_reading", "_registry", "_shutting_down", "congested", "last_activity_s",
-        "lingering_since_s", "transport", "unsent_bytes",
+        "_advancing", "_deaf", "_drain", "_front", "_length", "_overhead", "_parser", "_patrol", "_paused", "_peer",
+        "_queue", "_registry", "_shutting_down", "_upgrading", "congested", "current", "last_activity_s",
+        "lingering_since_s", "reading", "transport", "unsent_bytes",
     )  # fmt: skip
 
     def __init__(self, *, front: Front, patrol: Patrol, registry: set[Any]) -> None:
@@ -39,9 +42,9 @@ class EdgeProtocol(asyncio.Protocol):
         self._patrol = patrol
         self._registry = registry
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
-        self._reading: Inbound | None = None
+        self.reading: Inbound | None = None
         self._queue: deque[tuple[Inbound, GatewayError | None]] = deque()
-        self._current: Inbound | None = None
+        self.current: Inbound | None = None
         self._overhead = 0
         self._length: int | None = None
         self._paused = False
@@ -50,6 +53,7 @@ class EdgeProtocol(asyncio.Protocol):
         self._shutting_down = False
         self._deaf = False
         self._advancing = False
+        self._upgrading = False
         self.lingering_since_s: float | None = None
         self.congested = False
         self.unsent_bytes = 0
@@ -70,8 +74,8 @@ class EdgeProtocol(asyncio.Protocol):
         self._registry.discard(self)
         self._patrol.discard(self)
         self._deaf = True
-        current, self._current = self._current, None
         self._forget_waiting()
+        current, self.current = self.current, None
         if current is not None:
             current.gone = True
             self._release(current)
@@ -83,7 +87,7 @@ class EdgeProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that stops sending while it is owed an answer has left: many sockets cannot say more than that."""
-        if self._current is not None and self.transport is not None:
+        if self.current is not None and self.transport is not None:
             self.transport.abort()
         return False
 
@@ -92,19 +96,19 @@ class EdgeProtocol(asyncio.Protocol):
         if self._deaf or parser is None:
             self._hear_nothing()
             return
-        reading = self._reading
+        reading = self.reading
         had = reading.body_bytes if reading is not None else 0
         try:
             parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._deaf = True
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(data[upgrade.args[0] :])
         except httptools.HttpParserInvalidMethodError:
             self._refuse_method(data)
         except httptools.HttpParserCallbackError as error:
             self._refuse_in_callback(error)
         except httptools.HttpParserError as error:
             self._refuse_syntax(error)
-        if reading is not None and reading is self._reading:
+        if reading is not None and reading is self.reading:
             self._went_on(reading, len(data) if reading.body_bytes == had else 0)
 
     def pause_writing(self) -> None:
@@ -115,31 +119,31 @@ class EdgeProtocol(asyncio.Protocol):
         self.congested = False
         if self._drain is not None and not self._drain.done():
             self._drain.set_result(None)
-        if self._queue and self._current is None:
+        if self._queue and self.current is None:
             self._advance()
 
     # The parser's callbacks
 
     def on_message_begin(self) -> None:
-        if self._deaf:
+        if self._deaf or self.reading is not None:
             return
         now_s = self._patrol.now_s
-        self._reading = Inbound(self, began_s=now_s)
+        self.reading = Inbound(self, began_s=now_s)
         self._length = None
         self._overhead = 0
-        if self._current is None:
+        if self.current is None:
             self.last_activity_s = now_s
 
     def on_url(self, url: bytes) -> None:
-        reading = self._reading
-        if reading is None:
+        reading = self.reading
+        if reading is None or reading.request_id:
             return
         reading.path += url
         if len(reading.path) > self._front.limits.max_uri_bytes:
             raise GatewayError(errors.URI_TOO_LONG, "The request's address is too long.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        reading = self._reading
+        reading = self.reading
         if reading is None or reading.request_id:  # a trailer says nothing here
             return
         headers = reading.headers
@@ -148,20 +152,21 @@ class EdgeProtocol(asyncio.Protocol):
         headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        inbound, parser = self._reading, self._parser
-        if inbound is None or parser is None:
+        inbound, parser = self.reading, self._parser
+        if inbound is None or parser is None or inbound.request_id:
             return
         version = parser.get_http_version()
         method = inbound.method = parser.get_method()
         inbound.http10 = version == "1.0"
         inbound.head_only = method == b"HEAD"
-        inbound.close_after = (
-            not parser.should_keep_alive() or inbound.http10 or self._shutting_down or parser.should_upgrade()
-        )
+        inbound.close_after = not parser.should_keep_alive() or inbound.http10 or self._shutting_down
+        self._upgrading = parser.should_upgrade()
         inbound.path, _, inbound.query = inbound.path.partition(b"?")
         self._overhead = 0
         limits = self._front.limits
         self._length = check_head(inbound, version=version, max_header_bytes=limits.max_header_bytes)
+        if self._upgrading and self._length == 0:
+            inbound.close_after = True
         try:
             self._front.admit(inbound, length=self._length)
         except GatewayError as error:
@@ -172,12 +177,12 @@ class EdgeProtocol(asyncio.Protocol):
         if inbound.takes_body:
             self._expect_body(inbound)
             return
-        self._reading = None
+        self.reading = None
         self._deaf = inbound.unread = inbound.close_after = True
         self._in_turn(inbound, None)
 
     def on_body(self, body: bytes) -> None:
-        inbound, front = self._reading, self._front
+        inbound, front = self.reading, self._front
         if inbound is None:
             return
         inbound.body_bytes += len(body)
@@ -190,28 +195,19 @@ class EdgeProtocol(asyncio.Protocol):
             inbound.gather(body)
 
     def on_message_complete(self) -> None:
-        inbound, self._reading = self._reading, None
-        if inbound is None:
+        inbound = self.reading
+        if inbound is None or self._upgrading:
             return
+        self.reading = None
         if inbound.close_after:
             self._deaf = True
         if len(self._queue) < _MAX_WAITING:
             self._in_turn(inbound, None)
         else:
-            self._reading = inbound
+            self.reading = inbound
             self._refuse(GatewayError(errors.OVERLOADED, "Too many requests wait on this connection."), broken=True)
 
     # What an Inbound and the Patrol need of their connection
-
-    @property
-    def current(self) -> Inbound | None:
-        """The request that is being answered."""
-        return self._current
-
-    @property
-    def reading(self) -> Inbound | None:
-        """The request of which head or body is still coming."""
-        return self._reading
 
     def put(self, data: bytes) -> None:
         if self.transport is not None:
@@ -226,21 +222,21 @@ class EdgeProtocol(asyncio.Protocol):
     def answered(self, inbound: Inbound) -> None:
         """The answer is written: the next request's turn, or the end of the connection."""
         self._release(inbound)
-        if inbound is not self._current:
+        if inbound is not self.current:
             return
-        self._current = None
+        self.current = None
         if self.transport is None:
             return
         if inbound.close_after or (self._shutting_down and not self._queue):
             self._leave(self.transport, unread=inbound.unread)
-        elif self._queue or self._reading is not None:
+        elif self._queue or self.reading is not None:
             self._advance()
 
     def shutdown(self) -> None:
         """The server is going down: idle connections close now, busy ones after their answer."""
         self._shutting_down = True
-        if self._current is not None:
-            self._current.close_after = True
+        if self.current is not None:
+            self.current.close_after = True
         elif self.transport is not None:
             self.transport.close()
 
@@ -252,7 +248,7 @@ class EdgeProtocol(asyncio.Protocol):
 
     def _in_turn(self, inbound: Inbound, error: GatewayError | None) -> None:
         """Answered now, or behind what came before. Who sends many requests ahead is not read from for a while."""
-        if self._current is None and not self._queue and not self.congested:
+        if self.current is None and not self._queue and not self.congested:
             self._serve(inbound, error)
             return
         self._queue.append((inbound, error))
@@ -261,7 +257,7 @@ class EdgeProtocol(asyncio.Protocol):
             self.transport.pause_reading()
 
     def _serve(self, inbound: Inbound, error: GatewayError | None) -> None:
-        self._current = inbound
+        self.current = inbound
         if error is None:
             self._front.dispatch(inbound, peer=self._peer)
         else:
@@ -273,7 +269,7 @@ class EdgeProtocol(asyncio.Protocol):
             return
         self._advancing = True
         try:
-            while self._queue and self._current is None and not self.congested:
+            while self._queue and self.current is None and not self.congested:
                 inbound, error = self._queue.popleft()
                 self._serve(inbound, error)
         finally:
@@ -283,9 +279,9 @@ class EdgeProtocol(asyncio.Protocol):
         if self._paused:
             self._paused = False
             self.transport.resume_reading()
-        if self._reading is not None and self._current is None:
-            self._reading.began_s = self._patrol.now_s
-            self._expect_body(self._reading)
+        if self.reading is not None and self.current is None:
+            self.reading.began_s = self._patrol.now_s
+            self._expect_body(self.reading)
 
     def _leave(self, transport: asyncio.Transport, *, unread: bool) -> None:
         """Closing while the client still sends would reset the connection and could lose it the answer."""
@@ -302,9 +298,9 @@ class EdgeProtocol(asyncio.Protocol):
 
     def _forget_waiting(self) -> None:
         """What was read but will not be answered: the connection ends before its turn."""
-        if self._reading is not None:
-            self._release(self._reading)
-            self._reading = None
+        if self.reading is not None:
+            self._release(self.reading)
+            self.reading = None
         for inbound, _ in self._queue:
             inbound.gone = True
             self._release(inbound)
@@ -314,15 +310,27 @@ class EdgeProtocol(asyncio.Protocol):
         self._front.buffered_bytes -= inbound.body_bytes
         inbound.body_bytes = 0
 
+    def _stay(self, rest: bytes) -> None:
+        """An offer to upgrade (`h2c`, as some clients make with every first request) is passed over. The parser takes
+        what follows for another protocol, so a fresh one goes on with the body."""
+        self._upgrading = False
+        if self._deaf:
+            return
+        parser = self._parser = httptools.HttpRequestParser(self)
+        framing = b"transfer-encoding: chunked" if self._length is None else b"content-length: %d" % self._length
+        parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
+        if rest:
+            self.data_received(rest)
+
     def _expect_body(self, inbound: Inbound) -> None:
         """Tells a client that waits for it to go on, but never in the middle of another answer."""
-        if inbound.expects and self._current is None and not self._queue and self.transport is not None:
+        if inbound.expects and self.current is None and not self._queue and self.transport is not None:
             inbound.expects = False
             self.transport.write(_CONTINUE)
 
     def _went_on(self, reading: Inbound, overhead: int) -> None:
         """More of a request came. `overhead`: bytes that were no body, but head, chunk extensions or trailers."""
-        if self._current is None:
+        if self.current is None:
             self.last_activity_s = self._patrol.now_s
         self._overhead += overhead
         limits = self._front.limits
@@ -331,19 +339,19 @@ class EdgeProtocol(asyncio.Protocol):
             self._refuse(GatewayError(errors.HEADERS_TOO_LARGE, f"The request's {what} too large."), broken=True)
 
     def _hear_nothing(self) -> None:
-        """Bytes that nobody will read; while they come, a client has not yet seen its answer."""
-        if self._current is None:
+        """Bytes that nobody will read: their sender has not yet seen its last answer."""
+        if self.current is None:
             self.last_activity_s = self._patrol.now_s
         else:
-            self._current.unread = True
+            self.current.unread = True
 
     # Refusals
 
     def _refuse(self, error: GatewayError, *, broken: bool = False) -> None:
         """Answers the request being read, in its turn. A connection with an unread body, or one that is `broken`, is
         not used again."""
-        inbound = self._reading or Inbound(self, began_s=self._patrol.now_s)
-        self._reading = None
+        inbound = self.reading or Inbound(self, began_s=self._patrol.now_s)
+        self.reading = None
         inbound.take_body()
         self._release(inbound)
         inbound.unread = broken or self._length != 0
@@ -374,7 +382,7 @@ class EdgeProtocol(asyncio.Protocol):
         """Methods the parser does not know end it, but deserve the answer that other wrong methods get."""
         if self._deaf:
             return
-        inbound = self._reading = self._reading or Inbound(self, began_s=self._patrol.now_s)
+        inbound = self.reading = self.reading or Inbound(self, began_s=self._patrol.now_s)
         line = foreign_request_line(data)
         error = malformed("invalid method encountered")
         if line is not None:

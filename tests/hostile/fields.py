@@ -1,0 +1,163 @@
+"""Every field of a chat request with values of wrong types, out of range, or in contradiction to another field."""
+
+from typing import Any
+
+from tests.hostile.case import INVALID_VALUE, MISSING, MODEL, UNSUPPORTED, Case, field, refused
+
+_NUMBERS: dict[str, tuple[Any, ...]] = {
+    "temperature": ("hot", [1], {}, True, -0.1, 2.1),
+    "top_p": ("all", [1], -1, 1.5),
+    "frequency_penalty": ("none", {}, -2.5, 2.5),
+    "presence_penalty": ("none", [], -3, 3),
+    "repetition_penalty": ("x", 0, -1),
+    "min_p": ("x", [0], 2),
+    "top_k": ("x", 1.5, [1], -2),
+    "max_tokens": ("10", 1.5, 0, -1, [10], True, 10**9),
+    "max_completion_tokens": ("10", 0.5, 0, {}, 10**9),
+    "seed": ("x", 1.5, [1], 2**63),
+    "n": ("2", 0, -1, 1.5, 10_000),
+    "top_logprobs": ("5", -1, 21, 0.5),
+}
+_BOOLEANS = (
+    "stream",
+    "logprobs",
+    "store",
+    "parallel_tool_calls",
+    "free_models_only",
+    "no_reasoning",
+    "onboarding",
+    "web_search",
+)
+_TEXTS = ("model", "user", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention")
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "reasoning_effort": ("most", 3, ["low"]),
+    "effort": ("max", 1, {}),
+    "verbosity": ("loud", 1),
+    "routing": ("cheapest", 1, {}),
+    "tool_choice": ("some", 5, ["auto"]),
+    "function_call": (5, ["auto"]),
+}
+_OBJECTS = (
+    "metadata",
+    "prediction",
+    "audio",
+    "web_search_options",
+    "response_format",
+    "stream_options",
+    "reasoning",
+    "image_config",
+    "sensitive_word_check",
+    "logit_bias",
+)
+_LISTS = ("messages", "tools", "functions", "modalities", "plugins", "models")
+
+_TOOL = {"type": "function", "function": {"name": "f"}}
+_NESTED: tuple[tuple[str, Any, str], ...] = (
+    ("stop", 5, "stop"),
+    ("stop", {"a": 1}, "stop"),
+    ("stop", ["a", 5], "stop[1]"),
+    ("stop", ["x"] * 1000, "stop"),
+    ("modalities", ["smell"], "modalities[0]"),
+    ("models", [1], "models[0]"),
+    ("models", ["m"] * 1000, "models"),
+    ("logit_bias", {"50256": "low"}, "logit_bias[...]"),
+    ("logit_bias", {"50256": 101}, "logit_bias[...]"),
+    ("logit_bias", {str(token): 1 for token in range(10_000)}, "logit_bias"),
+    ("response_format", {"type": "yaml"}, "response_format.type"),
+    ("response_format", {"type": 1}, "response_format.type"),
+    (
+        "response_format",
+        {"type": "json_schema", "json_schema": {"name": 1, "schema": {}}},
+        "response_format.json_schema.name",
+    ),
+    (
+        "response_format",
+        {"type": "json_schema", "json_schema": {"name": "x", "schema": []}},
+        "response_format.json_schema.schema",
+    ),
+    (
+        "response_format",
+        {"type": "json_schema", "json_schema": {"name": "x", "strict": "yes"}},
+        "response_format.json_schema.strict",
+    ),
+    ("stream_options", {"include_usage": "yes"}, "stream_options.include_usage"),
+    ("stream_options", {"include_obfuscation": 1}, "stream_options.include_obfuscation"),
+    ("reasoning", {"effort": "most"}, "reasoning.effort"),
+    ("reasoning", {"max_tokens": "9"}, "reasoning.max_tokens"),
+    ("reasoning", {"max_tokens": 0}, "reasoning.max_tokens"),
+    ("reasoning", {"summary": "long"}, "reasoning.summary"),
+    ("reasoning", {"exclude": 1}, "reasoning.exclude"),
+    ("plugins", [{"id": "web"}], "plugins[0].id"),
+    ("plugins", ["response-healing"], "plugins[0]"),
+    ("image_config", {"aspect_ratio": 1}, "image_config.aspect_ratio"),
+    ("image_config", {"image_size": 1}, "image_config.image_size"),
+    ("image_config", {"image_quality": []}, "image_config.image_quality"),
+    ("image_config", {"n": "1"}, "image_config.n"),
+    ("image_config", {"seed": 1.5}, "image_config.seed"),
+    ("sensitive_word_check", {"status": "MAYBE"}, "sensitive_word_check.status"),
+    ("audio", {"voice": 5, "format": "wav"}, "audio.voice"),
+    ("audio", {"voice": "alloy", "format": 5}, "audio.format"),
+    ("tools", ["f"], "tools[0]"),
+    ("tools", [_TOOL, {"type": 1}], "tools[1].type"),
+    ("tools", [{"type": "function", "function": "f"}], "tools[0].function"),
+    ("tools", [{"type": "function", "function": {"name": 1}}], "tools[0].function.name"),
+    ("tools", [{"type": "function", "function": {"name": ""}}], "tools[0].function.name"),
+    ("tools", [{"type": "function", "function": {"name": "f", "description": 1}}], "tools[0].function.description"),
+    ("tools", [{"type": "function", "function": {"name": "f", "parameters": []}}], "tools[0].function.parameters"),
+    ("tools", [{"type": "function", "function": {"name": "f", "strict": "x"}}], "tools[0].function.strict"),
+    ("tools", [{"type": "web_search", "max_uses": 0}], "tools[0].max_uses"),
+    ("tools", [{"type": "web_search", "max_uses": "1"}], "tools[0].max_uses"),
+    ("tools", [{"type": "web_search", "search_context_size": "xl"}], "tools[0].search_context_size"),
+    ("tools", [{"type": "web_search", "user_location": "here"}], "tools[0].user_location"),
+    ("tools", [{"type": "web_search", "allowed_domains": "a.example"}], "tools[0].allowed_domains"),
+    ("tools", [{"type": "web_search", "blocked_domains": [1]}], "tools[0].blocked_domains[0]"),
+    ("tool_choice", {"type": 5}, "tool_choice.type"),
+    ("tool_choice", {"type": "function", "function": {"name": 5}}, "tool_choice.function.name"),
+    ("tool_choice", {"type": "function", "function": {"name": "g"}}, "tool_choice.function.name"),
+    ("tool_choice", "required", "tool_choice"),
+    ("functions", [{"name": 1}], "functions[0].name"),
+    ("functions", [1], "functions[0]"),
+    ("function_call", {"name": 1}, "function_call.name"),
+)
+_MISSING: tuple[tuple[str, Any, str], ...] = (
+    ("response_format", {}, "response_format.type"),
+    ("response_format", {"type": "json_schema"}, "response_format.json_schema"),
+    ("response_format", {"type": "json_schema", "json_schema": {"schema": {}}}, "response_format.json_schema.name"),
+    ("tools", [{}], "tools[0].type"),
+    ("tools", [{"type": "function"}], "tools[0].function"),
+    ("tools", [{"type": "function", "function": {}}], "tools[0].function.name"),
+    ("tool_choice", {}, "tool_choice.type"),
+    ("tool_choice", {"type": "function"}, "tool_choice.function"),
+    ("tool_choice", {"type": "function", "function": {}}, "tool_choice.function.name"),
+    ("functions", [{}], "functions[0].name"),
+    ("function_call", {}, "function_call.name"),
+    ("plugins", [{}], "plugins[0].id"),
+    ("sensitive_word_check", {}, "sensitive_word_check.status"),
+    ("audio", {"voice": "alloy"}, "audio.format"),
+)
+_USER = [{"role": "user", "content": "Hi"}]
+
+CASES: tuple[Case, ...] = (
+    *(field(name, value) for name, values in _NUMBERS.items() for value in values),
+    *(field(name, value) for name in _BOOLEANS for value in ("true", 1)),
+    *(field(name, value) for name in _TEXTS for value in (5, ["x"])),
+    *(field(name, value) for name, values in _CHOICES.items() for value in values),
+    *(field(name, value) for name in _OBJECTS for value in ("x", 5, [1])),
+    *(field(name, value) for name in _LISTS for value in ("x", 5, {"a": 1})),
+    *(field(name, value, param=param) for name, value, param in _NESTED),
+    *(field(name, value, MISSING, param=param) for name, value, param in _MISSING),
+    field("models", ["a", "b"], UNSUPPORTED),
+    refused("no model", {"messages": _USER}, MISSING, "model"),
+    refused("no messages", {"model": MODEL}, MISSING, "messages"),
+    refused(
+        "two reasoning efforts",
+        {"model": MODEL, "messages": _USER, "reasoning_effort": "low", "reasoning": {"effort": "low"}},
+        INVALID_VALUE,
+        "reasoning.effort",
+    ),
+    refused(
+        "more unknown fields than anyone sends",
+        {"model": MODEL, "messages": _USER} | {f"x{n}": 1 for n in range(400)},
+        INVALID_VALUE,
+    ),
+)
