@@ -90,7 +90,7 @@ def check_stream(events: list[dict[str, Any]]) -> None:
     assert "usage" in last
     finishes: dict[int, str] = {}
     begun: set[int] = set()
-    calls: dict[tuple[int, int], str] = {}
+    calls: dict[tuple[int, int], str | None] = {}
     for event in events:
         _no_nulls(event)
         for choice in event["choices"]:
@@ -102,7 +102,12 @@ def check_stream(events: list[dict[str, Any]]) -> None:
 
 
 def _check_choice(
-    choice: dict[str, Any], begun: set[int], finishes: dict[int, str], calls: dict[tuple[int, int], str], *, naive: bool
+    choice: dict[str, Any],
+    begun: set[int],
+    finishes: dict[int, str],
+    calls: dict[tuple[int, int], str | None],
+    *,
+    naive: bool,
 ) -> None:
     index, delta, finish = choice["index"], choice["delta"], choice["finish_reason"]
     assert "message" not in choice
@@ -123,13 +128,13 @@ def _check_choice(
         name = (call.get("function") or call.get("custom") or {}).get("name")
         if place in calls:
             assert call.keys().isdisjoint(("id", "type")), call
-            assert name is None, call
+            assert name is None or calls[place] is None, call
+            calls[place] = calls[place] or name
         else:
             assert call["id"], call
             assert call["type"], call
-            assert name, call
             assert call["index"] == sum(1 for known in calls if known[0] == index)
-            calls[place] = call["id"]
+            calls[place] = name
 
 
 def _no_nulls(source: dict[str, Any]) -> None:
@@ -168,7 +173,8 @@ def _add(told: Told, delta: dict[str, Any], choice: dict[str, Any]) -> None:
     for call in delta.get("tool_calls", ()):
         body = call.get("function") or call.get("custom") or {}
         if call["index"] == len(told.calls):
-            told.calls.append(Call(body["name"], "", call["id"]))
+            told.calls.append(Call("", "", call["id"]))
+        told.calls[call["index"]].name += body.get("name", "")
         told.calls[call["index"]].arguments += body.get("arguments", body.get("input", ""))
     function = delta.get("function_call")
     if function is not None:

@@ -151,9 +151,9 @@ class Choices:
         delta = Delta()
         reasoning = ""
         for name in _TEXT_MEMBERS:
-            if name in source and isinstance(source[name], str | None):
-                reasoning = reasoning or source.pop(name) or ""
-                source.pop(name, None)
+            if name in source and (name == "reasoning" or isinstance(source[name], str | None)):
+                text = source.pop(name)
+                reasoning = reasoning or (text if isinstance(text, str) else "")
         if isinstance(content, str):
             delta.content = content
         elif content is not None:

@@ -177,6 +177,8 @@ def _whole_choice(choice: ChoiceDelta, *, hide_reasoning: bool) -> bytes:
         message.content = None
     for call in message.tool_calls or ():
         call.index = UNSET
+        if call.function and call.function.name is UNSET:
+            call.function.name = ""
     for item in (*(message.images or ()), *(message.annotations or ())):
         item.pop("index", None)
     return b'{"index":%d,"message":%b,"logprobs":%b,"finish_reason":"%b"%b}' % (
