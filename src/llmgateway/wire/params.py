@@ -64,7 +64,7 @@ def compile_parameters(provider: Provider, mapping: Mapping) -> ParameterPlan:
     listed = set(policy.drop) & HARMLESS
     if "temperature" in mapping.lacks:
         listed |= _FIXED_SAMPLING
-    touched = OURS | listed | set(policy.rename) | set(policy.clamp) | set(policy.force)
+    touched = OURS | CONSUMED | listed | set(policy.rename) | set(policy.clamp) | set(policy.force)
     return ParameterPlan(
         untouched=REQUEST_FIELDS - touched,
         rename=dict(policy.rename),
