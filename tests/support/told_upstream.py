@@ -65,6 +65,7 @@ def told_upstream() -> Iterator[ToldUpstream]:
 
 class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing is printed."""
