@@ -27,6 +27,7 @@ METADATA = {
 ROUTING = {
     "provider", "model", "region", "status_code", "error_type", "succeeded", "apiKeyHash", "logId", "latency_ms",
 }  # fmt: skip
+VARYING = {"id", "index", "signature"}
 MODELS = ("auto", "tools", "parallel-tools", "reasoning", "image", "citations", "refusal", "lorem-20")
 each_model = pytest.mark.parametrize("model", MODELS)
 each_lane = pytest.mark.parametrize("lane", ["simulator", "sim", "clean"])
@@ -110,12 +111,12 @@ def test_a_stream_adds_up_to_the_whole_message(gateway: Gateway, lane: str, mode
     streamed = gateway.chat(f"{lane}/{model}", stream=True)
     told = {name: value for name, value in whole["message"].items() if value is not None}
     added = {name: value for name, value in chunks_as_message(streamed).items() if value != ""}
-    assert without(added, {"id", "index"}) == without(told, {"id", "index"})
+    assert without(added, VARYING) == without(told, VARYING)
     assert streamed.finish_reasons == [whole["finish_reason"]]
 
 
 def without(value: Any, names: set[str]) -> Any:
-    """Ids of tool calls differ from answer to answer."""
+    """Ids of tool calls and signatures differ from answer to answer."""
     if isinstance(value, dict):
         return {name: without(member, names) for name, member in value.items() if name not in names}
     return [without(member, names) for member in value] if isinstance(value, list) else value
@@ -165,7 +166,7 @@ def test_items_of_streamed_lists_have_an_index(gateway: Gateway, lane: str) -> N
 
 
 def test_reasoning_can_be_hidden(gateway: Gateway) -> None:
-    fields: tuple[dict[str, object], ...] = ({"include_reasoning": False}, {"reasoning": {"exclude": True}})
+    fields: tuple[dict[str, Any], ...] = ({"include_reasoning": False}, {"reasoning": {"exclude": True}})
     for field in fields:
         whole = gateway.chat("sim/reasoning", **field)
         streamed = gateway.chat("sim/reasoning", stream=True, **field)
