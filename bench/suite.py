@@ -8,6 +8,7 @@ python bench/run.py --quick --only whole-500    one row (or a prefix: `paced`, `
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -47,7 +48,8 @@ class Rig(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.contextmanager
 def rig() -> Iterator[Rig]:
-    """Mocks on the load core, nginx as reverse proxy on the proxy core, all gone afterwards."""
+    """Mocks on the load core, nginx as reverse proxy on the proxy core, all gone afterwards, on SIGTERM too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     whole_port, stream_port, proxy_port = free_port(), free_port(), free_port()
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
