@@ -1,7 +1,8 @@
 """Recorded requests in our own words: where a vendor's SDK speaks its own dialect, the same said as OpenAI says it.
 
 Mistral's SDK leaves out the type of a function tool, calls the required tool choice `any`, and gives an image's URL
-as a bare string. Our vocabulary is OpenAI's, which has none of these.
+as a bare string. Azure names the deployment in the path, so that a body may have no model. Our vocabulary is OpenAI's,
+which has none of these.
 """
 
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 
 def in_our_words(request: dict[str, Any]) -> dict[str, Any]:
     ours = dict(request)
+    if ours.get("model") is None:
+        ours["model"] = "deployment"
     if isinstance(ours.get("tools"), list):
         ours["tools"] = [{"type": "function", **tool} if "function" in tool else tool for tool in ours["tools"]]
     if ours.get("tool_choice") == "any":

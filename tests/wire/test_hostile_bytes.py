@@ -21,13 +21,14 @@ LANES = {"decoded": Playback(clean=False), "native": Playback(clean=True)}
 SHORT = [recording for recording in chats() if recording.status == 200 and len(recording.body) < 6_000]
 STREAMS = [recording for recording in SHORT if recording.streamed]
 JUNK = [
-    b"\x00", b"\xff\xfe", b"\xc3", b"\n", b"\n\n", b"\r", b'"', b"\\", b"\\ud83d", b"{", b"}", b"[", b"]", b",", b"null",
+    b"\x00", b"\xff\xfe", b"\xc3", b"\n", b"\n\n", b"\r", b'"', b"\\", b"\\ud83d", b"{", b"}", b"[", b"]", b",",
     b"NaN", b"1e999", b"-1", b'"\\u0000"', b"data: ", b"data: [DONE]\n\n", b"data: 5\n\n", b"data: null\n\n", b":",
     b'data: {"error":"no"}\n\n', b'data: {"choices":{}}\n\n', b'data: {"choices":[null,1,"x",{}]}\n\n', b"9" * 400,
-    b'data: {"choices":[{"delta":{"tool_calls":[{},{"index":-1},{"index":"x","function":7}]}}]}\n\n', b"true", b"[" * 3000,
+    b'data: {"choices":[{"delta":{"tool_calls":[{},{"index":-1},{"index":"x","function":7}]}}]}\n\n',
+    b"true", b"null", b"[" * 3000,
     b'data: {"choices":[{"index":1e3,"delta":{"content":5,"role":[],"reasoning":{},"audio":3,"images":[1]}}]}\n\n',
     b'data: {"usage":{"prompt_tokens":-5,"completion_tokens":"x","total_tokens":1.5}}\n\n', b'"usage":7,',
-    b'data: {"id":5,"model":[],"choices":[{"finish_reason":7,"delta":{"content":""}}]}\n\n', b'"choices":[],', b"\xf0\x9f",
+    b'data: {"id":5,"model":[],"choices":[{"finish_reason":7,"delta":{"content":""}}]}\n\n', b'"choices":[],',
 ]  # fmt: skip
 Change = tuple[float, int, bytes]
 CHANGES = st.lists(
@@ -159,7 +160,8 @@ def test_any_bytes_are_an_answer_or_an_upstream_error(body: bytes) -> None:
 
 def answer(content_type: str, body: bytes, *, streamed: bool) -> Recording:
     return Recording(
-        provider="any", endpoint="/v1/chat/completions", status=200, headers=((b"content-type", content_type.encode()),),
+        provider="any", endpoint="/v1/chat/completions", status=200,
+        headers=((b"content-type", content_type.encode()),),
         body=body, streamed=streamed, source="made up", features=frozenset(), request=None, request_body=None,
     )  # fmt: skip
 
