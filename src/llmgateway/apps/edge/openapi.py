@@ -1,12 +1,12 @@
 """The OpenAPI document of the data plane, made from the structs that check the requests."""
 
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from llmgateway import __version__
-from llmgateway.domain.chat import ChatRequest
+from llmgateway.domain import chat
 
 _TEMPLATE = "#/components/schemas/{name}"
 _KEY: list[dict[str, list[str]]] = [{"bearerAuth": []}]
@@ -15,7 +15,7 @@ _KEY: list[dict[str, list[str]]] = [{"bearerAuth": []}]
 @cache
 def document() -> bytes:
     """JSON; encoded once."""
-    (request,), schemas = msgspec.json.schema_components([ChatRequest], ref_template=_TEMPLATE)
+    (request,), schemas = msgspec.json.schema_components([_described_request()], ref_template=_TEMPLATE)
     schemas["Error"] = _error_schema()
     return msgspec.json.encode(
         {
@@ -31,8 +31,16 @@ def document() -> bytes:
     )
 
 
+def _described_request() -> type[msgspec.Struct]:
+    """The request with the content of messages as callers write it: the struct itself may hold its raw span."""
+    content = ("content", str | list[chat.Part] | None, None)
+    message = msgspec.defstruct("Message", [content], bases=(chat.Message,), frozen=True)
+    messages = ("messages", Annotated[list[message], msgspec.Meta(min_length=1)])
+    return msgspec.defstruct("ChatRequest", [messages], bases=(chat.ChatRequest,), frozen=True, kw_only=True)
+
+
 def _paths(request: dict[str, Any]) -> dict[str, Any]:
-    chat = {
+    completion = {
         "summary": "Create a completion for the chat conversation",
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
@@ -52,7 +60,7 @@ def _paths(request: dict[str, Any]) -> dict[str, Any]:
     model_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     available = {"name": "available", "in": "query", "schema": {"enum": ["true", "false"]}}
     return {
-        "/v1/chat/completions": {"post": chat},
+        "/v1/chat/completions": {"post": completion},
         "/v1/models": {"get": _page("The models there are", parameters=[available], errors=("400", "401"))},
         "/v1/models/{id}": {"get": _page("One model", parameters=[model_id], errors=("401", "404", "414"))},
         "/v1/key": {"get": _page("The key that asks, and what it has used", errors=("401", "503"))},
