@@ -216,7 +216,7 @@ class Choices:
             return result
         for call in calls:
             if isinstance(call, dict):
-                result.append(_call(call, known, place=len(result)))  # pyright: ignore[reportUnknownArgumentType]  # JSON of a provider
+                result.append(_call(call, known, place=len(result), whole=self._member == "message"))  # pyright: ignore[reportUnknownArgumentType]  # JSON of a provider
         return result
 
 
@@ -239,14 +239,17 @@ def _detail_index(detail: dict[str, Any], seen: _Choice) -> int:
     return index
 
 
-def _call(source: dict[str, Any], known: _Calls, *, place: int) -> ToolCallDelta:
+def _call(source: dict[str, Any], known: _Calls, *, place: int, whole: bool) -> ToolCallDelta:
+    """Of a whole message each item is a call of its own, whatever index it claims."""
     function: dict[str, Any] = source.get("function") or {}
     if not isinstance(function, dict):  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON of a provider
         function = {}
     name, given_id, index = function.get("name"), source.get("id"), source.get("index")
     name = name if isinstance(name, str) else ""
     given_id = given_id if isinstance(given_id, str) else ""
-    slot = _slot(known, index if isinstance(index, int) else None, given_id, name=name, place=place)
+    slot = None
+    if not whole:
+        slot = _slot(known, index if isinstance(index, int) else None, given_id, name=name, place=place)
     position = len(known.names) if slot is None else slot
     delta = ToolCallDelta(position)
     arguments = _arguments(function.get("arguments"))
