@@ -21,6 +21,13 @@ _USAGE: Final = (
     '{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}'
 )
 
+_TOKENS_ONLY: Final = (
+    ',"cost_usd_total":%s,"cost_usd_input":%s,"cost_usd_output":%s,"cost_usd_cached_input":%s,"cost_usd_request":0,'
+    '"cost":%s,"cost_details":{"upstream_inference_cost":%s,"input_cost":%s,"output_cost":%s,"cached_input_cost":%s,'
+    '"cache_write_input_cost":0,"request_cost":0,"web_search_cost":0,"total_cost":%s}'
+)
+"""What most answers cost: nothing but tokens."""
+
 
 class RoutingEntry(Struct, frozen=True):
     """One attempt, as metadata.routing tells it."""
@@ -73,7 +80,7 @@ def usage_json(usage: Usage, cost: Cost | None) -> bytes:
     text = _USAGE % (
         usage.prompt_tokens,
         usage.output_tokens,
-        usage.total_tokens,
+        usage.prompt_tokens + usage.output_tokens,
         usage.reasoning_tokens,
         usage.cached_tokens,
         usage.cache_write_tokens,
@@ -90,10 +97,11 @@ def usage_json(usage: Usage, cost: Cost | None) -> bytes:
 
 
 def _cost_members(cost: Cost) -> str:
-    total = decimal_usd(cost.total)
-    fresh, output = decimal_usd(cost.input), decimal_usd(cost.output)
-    cached, request = decimal_usd(cost.cached_input), decimal_usd(cost.request)
-    written, search = decimal_usd(cost.cache_write), decimal_usd(cost.web_search)
+    total, fresh, output = decimal_usd(cost.total), decimal_usd(cost.input), decimal_usd(cost.output)
+    cached = decimal_usd(cost.cached_input)
+    if not (cost.request or cost.cache_write or cost.web_search or cost.image_output):
+        return _TOKENS_ONLY % (total, fresh, output, cached, total, total, fresh, output, cached, total)
+    request, written, search = decimal_usd(cost.request), decimal_usd(cost.cache_write), decimal_usd(cost.web_search)
     optional = ""
     if cost.cache_write:
         optional += f',"cost_usd_cache_write":{written}'
