@@ -243,11 +243,6 @@ class Chat(Struct, frozen=True):
         """max_completion_tokens, else max_tokens."""
         return self.request.max_completion_tokens or self.request.max_tokens
 
-    @property
-    def effort(self) -> Effort | None:
-        reasoning = self.request.reasoning
-        return self.request.reasoning_effort or (reasoning.effort if reasoning is not None else None)
-
 
 REQUEST_FIELDS: frozenset[str] = frozenset(ChatRequest.__struct_fields__)
 DECODER = msgspec.json.Decoder(ChatRequest)

@@ -1,4 +1,4 @@
-"""Who is calling: projects, API keys, and the caller a request was authenticated as."""
+"""Who is calling: projects and API keys."""
 
 from typing import Literal
 
@@ -23,10 +23,3 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["active", "disabled", "deleted"] = "active"
     expires_at: float | None = None
     static: bool = False
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """An authenticated request's identity."""
-
-    key: ApiKey
-    ip: str | None = None

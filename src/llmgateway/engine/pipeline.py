@@ -5,6 +5,8 @@ import math
 import time
 from collections.abc import Callable
 
+from msgspec import Raw
+
 from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError, UpstreamError
@@ -85,7 +87,7 @@ class Gateway:
 class _Line:
     """The way back of one exchange."""
 
-    __slots__ = ("_created", "_down", "_encoder", "_exchange", "_gateway")
+    __slots__ = ("_created", "_down", "_encoder", "_exchange", "_extra", "_gateway")
 
     def __init__(self, gateway: Gateway, exchange: Exchange, down: Downstream) -> None:
         self._gateway = gateway
@@ -93,6 +95,7 @@ class _Line:
         self._down = down
         self._created = int(time.time())
         self._encoder: StreamEncoder | None = None
+        self._extra: dict[str, Raw] | None = None
 
     def whole(self, chat: Chat, chunk: Chunk) -> None:
         exchange = self._exchange
@@ -161,7 +164,8 @@ class _Line:
 
     def _finish(self, encoder: StreamEncoder) -> None:
         settlement = settle(self._exchange)
-        last = encoder.final(usage=settlement.usage or b"{}", metadata=settlement.metadata or b"{}", extra=None)
+        usage, metadata = settlement.usage or b"{}", settlement.metadata or b"{}"
+        last = encoder.final(usage=usage, metadata=metadata, extra=self._extra)
         self._record(settlement, then=lambda: self._down.end(last))
 
     def _record(self, settlement: Settlement, *, then: Callable[[], None] | None = None) -> None:
@@ -180,6 +184,8 @@ class _Line:
                 exchange.observe(chunk)
             ended = ended or chunk.done
             error = error or chunk.error
+            if chunk.extra and not chunk.choices:
+                self._extra = {**(self._extra or {}), **chunk.extra}
         data = encoder.feed(chunks)
         if data:
             exchange.relayed = True
