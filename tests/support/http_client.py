@@ -103,7 +103,7 @@ class OpenStream:
 def open_stream(port: int, body: bytes, *, headers: Mapping[str, str], timeout_s: float = 30) -> Iterator[OpenStream]:
     """A chat request whose answer is left to be read; the connection is closed at the end."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    head = f"POST {CHAT} HTTP/1.1\r\nhost: gateway\r\n{lines}content-length: {len(body)}\r\n\r\n"
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n{lines}content-length: {len(body)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
         connection.sendall(head.encode() + body)
         yield OpenStream(connection)
