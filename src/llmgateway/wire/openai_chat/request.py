@@ -32,17 +32,39 @@ def read_request(body: bytes) -> Chat:
         request = DECODER.decode(body)
         spans = _SPANS.decode(body)
     except msgspec.ValidationError as error:
-        raise _refusal(error) from None
+        return _second_look(body, error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        repaired = without_lone_surrogates(body)
-        if repaired is None:
-            raise _not_json(error) from None
-        return read_request(repaired)
+        return _mended(body, error)
     spans = {name: span for name, span in spans.items() if len(span) != 4 or bytes(span) != _NULL}
     if len(spans) > len(request.__struct_fields__) + 256:
         raise GatewayError(INVALID_VALUE, "Too many fields: at most 256 unknown top-level fields are forwarded.")
     _check_unknown(spans)
     return Chat(request, read_traits(request), _tidied(request, spans))
+
+
+def _second_look(body: bytes, error: msgspec.ValidationError) -> Chat:
+    """A field seems wrong; but what follows it may not be JSON at all, or repeat the field with a better value."""
+    try:
+        last_ones = msgspec.json.encode(_SPANS.decode(body))
+    except msgspec.ValidationError:
+        raise _refusal(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+        return _mended(body, broken)
+    try:
+        DECODER.decode(last_ones)
+    except msgspec.ValidationError as remaining:
+        raise _refusal(remaining) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+        return _mended(last_ones, broken)
+    return read_request(last_ones)
+
+
+def _mended(body: bytes, broken: Exception) -> Chat:
+    """Half a character is all that may be wrong with JSON that cannot be read."""
+    repaired = without_lone_surrogates(body)
+    if repaired is None:
+        raise _not_json(broken) from None
+    return read_request(repaired)
 
 
 def _check_unknown(spans: dict[str, Raw]) -> None:
