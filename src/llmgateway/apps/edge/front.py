@@ -27,6 +27,7 @@ from llmgateway.wire.openai_chat.encode import error_body
 CHAT_PATH: Final = b"/v1/chat/completions"
 _SESSION: Final = (b"x-session-id", b"x-session-affinity", b"session_id")
 _CUSTOM: Final = b"x-llmgateway-"
+_HOP: Final = b"x-llmgateway-hop"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _MAX_CUSTOM: Final = 32
 
@@ -154,7 +155,7 @@ class Front:
 
     def _check_loop(self, headers: list[tuple[bytes, bytes]]) -> None:
         for name, value in headers:
-            if name == b"x-llmgateway-hop" and value.decode("latin-1") == self.gateway.snapshot.instance_id:
+            if name == _HOP and self.gateway.snapshot.instance_id in value.decode("latin-1"):
                 raise GatewayError(
                     errors.LOOP_DETECTED, "This gateway is its own upstream. Check the providers' base_url."
                 )
@@ -241,8 +242,10 @@ def _extension(facts: RequestFacts, name: bytes, value: bytes) -> None:
     elif name == b"x-request-timeout":
         facts.timeout_s = _seconds(value)
     elif name == b"x-simulator":
-        facts.forward = b"x-simulator: %b\r\n" % value
-    elif name.startswith(_CUSTOM) and name != b"x-llmgateway-hop":
+        facts.simulator = value
+    elif name == _HOP:
+        facts.hops = b"%b, %b" % (facts.hops, value) if facts.hops else value
+    elif name.startswith(_CUSTOM):
         custom = facts.custom = facts.custom or {}
         if len(custom) < _MAX_CUSTOM:
             custom[_text(name.removeprefix(_CUSTOM))] = _text(value)

@@ -16,7 +16,7 @@ _CRUMB: Final = 4096
 KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"
 _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _JSON: Final = b"content-type: application/json\r\n"
-_EVENTS: Final = (
+EVENT_LINES: Final = (
     b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 )
 
@@ -62,7 +62,7 @@ class Inbound:
         self._body: list[bytes | bytearray] = []
         self.body_bytes = 0
         self.request_id = ""
-        self.extra_headers = b""
+        self.extra_headers: bytes = b""
         self.admitted: ApiKey | None = None
         self.task: asyncio.Task[None] | None = None
         self.http10 = False
@@ -105,16 +105,16 @@ class Inbound:
 
     def send(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole JSON answer."""
-        self.answer(status, _JSON + _lines(headers), body)
+        self.answer(status, _JSON + header_lines(headers), body)
 
-    def answer(self, status: int, header_lines: bytes, body: bytes) -> None:
-        """A whole answer of any type; `header_lines` end with CR LF each."""
+    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """A whole answer of any type; `lines` of headers end with CR LF each."""
         if self.done or self.gone:
             return
         self.begun = self.done = True
         head = b"%b%bx-request-id: %b\r\n%b%bcontent-length: %d\r\n\r\n" % (
             status_line(status),
-            header_lines,
+            lines,
             self.request_id.encode("ascii"),
             self.extra_headers,
             b"connection: close\r\n" if self.close_after else b"",
@@ -127,7 +127,7 @@ class Inbound:
         self._streaming = True
         self._chunked = not self.http10
         self.close_after = self.close_after or self.http10
-        self.extra_headers += _lines(headers)
+        self.extra_headers += header_lines(headers)
 
     def write(self, data: bytes) -> None:
         if self.done or self.gone or not data:
@@ -161,7 +161,7 @@ class Inbound:
         self.begun = True
         return b"%b%bx-request-id: %b\r\n%b%b%b\r\n" % (
             status_line(200),
-            _EVENTS,
+            EVENT_LINES,
             self.request_id.encode("ascii"),
             self.extra_headers,
             b"transfer-encoding: chunked\r\n" if self._chunked else b"",
@@ -169,5 +169,5 @@ class Inbound:
         )
 
 
-def _lines(headers: Headers) -> bytes:
+def header_lines(headers: Headers) -> bytes:
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])
