@@ -11,7 +11,7 @@ from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.reply import Chunk, Fold
 from llmgateway.domain.routing import Attempt, Deployment, HttpRequest
-from llmgateway.engine.exchange import Exchange
+from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.media import inlined
 from llmgateway.engine.ports import Fetcher, Transport, UpstreamResponse
 from llmgateway.wire.upstream import Decoder, Upstream
@@ -58,8 +58,8 @@ async def attempt(
 async def _try(exchange: Exchange, chat: Chat, tried: Attempt, *, codec: Upstream, transport: Transport) -> Committed:
     to = tried.deployment
     request, exchange.dropped = codec.build(chat, to=to)
-    if exchange.facts.forward and "x_simulator" in to.provider.quirks:
-        request = HttpRequest(request.origin, request.head + exchange.facts.forward, request.body)
+    if exchange.facts.hops or exchange.facts.simulator:
+        request = _with_headers(request, exchange.facts, to=to)
     timeouts = to.timeouts if chat.streamed else to.timeouts_whole
     response = await transport.send(request, timeouts=timeouts, total_s=_time_left_s(exchange, chat, tried))
     try:
@@ -88,6 +88,16 @@ def _time_left_s(exchange: Exchange, chat: Chat, tried: Attempt) -> float:
     if left_s <= 0:
         raise UpstreamError(errors.UPSTREAM_TIMEOUT, f"The request's {deadline_s:g} s were over before an attempt.")
     return left_s
+
+
+def _with_headers(request: HttpRequest, facts: RequestFacts, *, to: Deployment) -> HttpRequest:
+    """The hops of gateways before us go on, so that the one that closes a ring sees itself among them."""
+    head = request.head
+    if facts.hops:
+        head += b"x-llmgateway-hop: %b\r\n" % facts.hops
+    if facts.simulator and "x_simulator" in to.provider.quirks:
+        head += b"x-simulator: %b\r\n" % facts.simulator
+    return HttpRequest(request.origin, head, request.body)
 
 
 def _is_stream(response: UpstreamResponse, *, expected: bool, to: Deployment) -> bool:
@@ -144,8 +154,10 @@ def _ended_early(
     for chunk in held:
         if chunk.error is not None:
             raise chunk.error
+    if not any(chunk.choices for chunk in held):
+        raise _empty(to)
     if not decoder.finished:
-        raise truncated(to)
+        raise truncated(to) if any(chunk.choices for chunk in held) else _empty(to)
     fold = Fold()
     for chunk in held:
         fold.add(chunk)
@@ -166,7 +178,11 @@ def _refuse_empty(exchange: Exchange, chunk: Chunk, to: Deployment) -> None:
     if exchange.first_content_ns or (exchange.usage is not None and exchange.usage.output_tokens):
         return
     if all(choice.finish_reason in (None, "stop") for choice in chunk.choices):
-        raise UpstreamError(errors.UPSTREAM_ERROR, f"{to.provider.id} sent an empty answer.", status_code=200)
+        raise _empty(to)
+
+
+def _empty(to: Deployment) -> UpstreamError:
+    return UpstreamError(errors.UPSTREAM_ERROR, f"{to.provider.id} sent an empty answer.", status_code=200)
 
 
 def verdict(failures: list[UpstreamError]) -> GatewayError:

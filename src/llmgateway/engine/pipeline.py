@@ -212,6 +212,12 @@ def _complete(chat: Chat, decoder: Decoder) -> bool:
     return decoder.finished and chat.request.n in (None, 1)
 
 
+def _remainder(chat: Chat, decoder: Decoder) -> list[Chunk]:
+    """What an event without its end still holds; half an event behind a complete answer does not undo it."""
+    complete = _complete(chat, decoder)
+    return [chunk for chunk in decoder.close() if chunk.error is None or not complete]
+
+
 def error_headers(error: GatewayError) -> tuple[tuple[bytes, bytes], ...]:
     """`retry-after`, and `x-should-retry` for SDKs: our own retries are done, unless we know when to come back."""
     headers: list[tuple[bytes, bytes]] = []

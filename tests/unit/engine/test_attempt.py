@@ -286,12 +286,20 @@ async def test_so_is_a_stream_with_nothing_in_it(steps: tuple[bytes, ...], strea
     assert one.told[0] == ("upstream_error", 200)
 
 
+async def test_a_stream_without_a_choice_is_empty_not_cut() -> None:
+    for steps in ((), (DONE,), (b": comment\n\n", event(), DONE)):
+        assert (await Try(Script(*steps)).refused(stream=True)).kind is errors.UPSTREAM_ERROR
+
+
 @pytest.mark.parametrize(
     "body",
-    [whole("", usage={"prompt_tokens": 5, "completion_tokens": 3}), whole("", finish="length", usage=None),
-     whole("", finish="content_filter", usage=None)],
+    [
+        whole("", usage={"prompt_tokens": 5, "completion_tokens": 3}),
+        whole("", finish="length", usage=None),
+        whole("", finish="content_filter", usage=None),
+    ],
     ids=["tokens", "length", "content filter"],
-)  # fmt: skip
+)
 async def test_no_text_but_tokens_or_a_reason_is_an_answer(body: bytes) -> None:
     one = Try(Script(body, headers=JSON))
     await one.run()
@@ -369,7 +377,7 @@ async def test_a_whole_answer_is_waited_for_longer_than_the_head_of_a_stream() -
 async def test_the_simulators_header_goes_to_simulator_rows_only() -> None:
     for quirks, sent in (((), False), (("x_simulator",), True)):
         one = Try(WHOLE, plan=candidates("p1", quirks=quirks))
-        one.exchange.facts.forward = b"x-simulator: fault=429\r\n"
+        one.exchange.facts.simulator = b"fault=429"
         await one.run()
         assert (b"x-simulator" in one.transport.requests[0].head) is sent
 

@@ -249,9 +249,10 @@ async def test_a_stream_that_fails_after_content_ends_with_one_error_event(steps
     assert bench.transport.responses[0].closed
 
 
-async def test_a_complete_answer_stays_complete_when_its_connection_breaks() -> None:
+@pytest.mark.parametrize("end", [(RESET,), (b"data: [DO", RESET), (b"data: [DO",)], ids=["reset", "cut", "short"])
+async def test_a_complete_answer_stays_complete_however_its_connection_ends(end: Any) -> None:
     """The finish chunk is with the client; an error after it would say the contrary."""
-    bench = Bench(Script(FIRST, says("Hi"), FINISH, RESET))
+    bench = Bench(Script(FIRST, says("Hi"), FINISH, *end))
     down = await bench.ask(stream=True)
     assert "error" not in down.events[-2]
     assert (bench.journal.exchange["outcome"], bench.journal.exchange["truncated"]) == ("completed", False)
