@@ -29,6 +29,8 @@ def read_request(body: bytes) -> Chat:
     if body.startswith(_BOM):
         body = body[3:]
     try:
+        if not body.isascii():
+            body.decode()  # spans that nobody reads go out as they came in
         request = DECODER.decode(body)
         spans = _SPANS.decode(body)
     except msgspec.ValidationError as error:
