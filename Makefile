@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 REAL := $(VENV)/.installed-real
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve simulate test lint format bench soak catalog local-model test-real requirements clean
+.PHONY: help install serve simulate test lint format bench soak catalog local-model test-real test-clients requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ local-model: $(RUNTIME) $(REAL) ## a small real model on http://127.0.0.1:8080 (
 
 test-real: $(DEV) $(REAL) ## chat with a real small model through the gateway
 	@$(BIN)/python -m pytest tests/real --override-ini addopts= --import-mode=importlib -ra $(ARGS)
+
+test-clients: $(DEV) ## real client libraries' scripts (CLIENT_SCRIPTS=folder)
+	@$(BIN)/python -m pytest tests/e2e/test_clients.py $(ARGS)
 
 requirements: $(DEV) ## recompile the pinned requirement files from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv

@@ -137,11 +137,3 @@ FAULTS: Final[dict[str, tuple[End, ...]]] = {
 INSIDE: Final[dict[str, tuple[End, End]]] = {"404": (BAD.answered(404), BAD.answered(404))}
 """What differs for the simulator inside the gateway, whose models are listed: only a provider that takes any name can
 blame the caller for one."""
-
-NOT_YET: Final = {
-    "content-length-short": "what breaks after the last finish reason is told as an error behind it",
-    "empty-body": "a stream without a choice is taken for one that was cut",
-    "empty-choices": "a stream without a choice is taken for one that was cut",
-    "gzip-unannounced": "a stream without a choice is taken for one that was cut",
-}
-"""Streams that end otherwise than they should, and how."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmgateway.apps.simulator.faults import FAULTS as KNOWN
-from tests.e2e.fault_table import FAULTS, INSIDE, NOT_YET, End
+from tests.e2e.fault_table import FAULTS, INSIDE, End
 from tests.e2e.setting import UPSTREAM_KEY
 from tests.support.gateway import Gateway, wait_until
 from tests.support.http_client import Answer
@@ -21,9 +21,7 @@ CASES = [(lane, fault, streamed) for lane in LANES for fault in FAULTS for strea
 
 
 def described(lane: str, fault: str, streamed: bool) -> Any:
-    reason = NOT_YET.get(fault) if streamed else None
-    marks = [pytest.mark.xfail(reason=reason)] if reason else []
-    return pytest.param(lane, fault, streamed, id=f"{lane}-{fault}-{'streamed' if streamed else 'whole'}", marks=marks)
+    return pytest.param(lane, fault, streamed, id=f"{lane}-{fault}-{'streamed' if streamed else 'whole'}")
 
 
 each_case = pytest.mark.parametrize(("lane", "fault", "streamed"), [described(*case) for case in CASES])

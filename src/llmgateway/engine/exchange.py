@@ -17,7 +17,7 @@ class RequestFacts:
     """What the edge knows of a request besides its body; text already cleaned of control characters."""
 
     __slots__ = (
-        "client_ip", "custom", "forward", "request_id", "session_id", "source", "timeout_s", "trace_id",
+        "client_ip", "custom", "hops", "request_id", "session_id", "simulator", "source", "timeout_s", "trace_id",
         "user_agent",
     )  # fmt: skip
 
@@ -30,7 +30,8 @@ class RequestFacts:
         self.client_ip: str | None = None
         self.custom: dict[str, str] | None = None
         self.timeout_s: float | None = None
-        self.forward = b""
+        self.hops = b""
+        self.simulator = b""
 
 
 class Exchange:

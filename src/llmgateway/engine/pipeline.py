@@ -126,7 +126,7 @@ class _Line:
                     if not _complete(chat, decoder):
                         raise
                     data = b""
-                ended = self._pass_on(decoder.feed(data) if data else decoder.close(), encoder, observe=True)
+                ended = self._pass_on(decoder.feed(data) if data else _remainder(chat, decoder), encoder, observe=True)
                 if not data:
                     break
             if decoder is not None and not decoder.finished:

@@ -88,6 +88,8 @@ def _kind(status: int, said: _Said, to: Deployment) -> ErrorKind:
         return _credential_kind(status, words, said)
     if status == 408:
         return errors.UPSTREAM_TIMEOUT
+    if status == errors.LOOP_DETECTED.status and said.code == errors.LOOP_DETECTED.code:
+        return errors.LOOP_DETECTED
     if status == 413 or (status in (400, 422) and _CONTEXT.search(words)):
         return errors.UPSTREAM_CONTEXT
     if status in (404, 405):
