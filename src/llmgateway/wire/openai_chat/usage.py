@@ -26,7 +26,9 @@ class _ServerTools(Struct):
     web_search_requests: int | None = None
 
 
-class _Usage(Struct):
+class ReportedUsage(Struct):
+    """The figures as the wire names them."""
+
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
@@ -39,8 +41,8 @@ class _Usage(Struct):
     server_tool_use: _ServerTools | None = None
 
 
-_STRICT: Final = msgspec.json.Decoder(_Usage)
-_LAX: Final = msgspec.json.Decoder(_Usage, strict=False)
+_STRICT: Final = msgspec.json.Decoder(ReportedUsage)
+_LAX: Final = msgspec.json.Decoder(ReportedUsage, strict=False)
 _NONE: Final = _Details()
 
 
@@ -55,12 +57,13 @@ def read_usage(span: Raw | None) -> Usage | None:
             reported = _LAX.decode(span)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
+    return usage_of(reported)
+
+
+def usage_of(reported: ReportedUsage) -> Usage | None:
+    """The figures in our terms; None where there are none."""
     if reported.prompt_tokens is None and reported.completion_tokens is None and reported.total_tokens is None:
         return None
-    return _normalised(reported)
-
-
-def _normalised(reported: _Usage) -> Usage:
     prompt = _count(reported.prompt_tokens)
     output = _count(reported.completion_tokens)
     if reported.total_tokens is not None and reported.total_tokens - prompt > output:

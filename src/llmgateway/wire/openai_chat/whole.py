@@ -1,35 +1,49 @@
 """Reads a whole answer of an OpenAI-compatible provider: one JSON object, one chunk."""
 
 import re
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct
 
 from llmgateway.domain.errors import STREAM_TRUNCATED, UpstreamError
-from llmgateway.domain.reply import Chunk, Fold
+from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, Fold
 from llmgateway.domain.routing import Deployment
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.stream import ChatDecoder
-from llmgateway.wire.openai_chat.usage import read_usage
+from llmgateway.wire.openai_chat.usage import ReportedUsage, read_usage, usage_of
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 
 
-class _Answer(Struct, forbid_unknown_fields=True):
-    """An answer with no members but the usual ones."""
+class _PlainMessage(Struct, forbid_unknown_fields=True):
+    content: str
+    role: str | None = None
+    refusal: None = None
+    annotations: Annotated[list[Raw], Meta(max_length=0)] = []
 
-    choices: list[Any]
+
+class _PlainChoice(Struct, forbid_unknown_fields=True):
+    message: _PlainMessage
+    finish_reason: Literal["stop", "length", "content_filter"]
+    index: Literal[0] = 0
+    logprobs: None = None
+
+
+class _PlainAnswer(Struct, forbid_unknown_fields=True):
+    """What most answers are: one choice of text, and no members but the usual ones. Nothing in it needs putting right."""
+
+    choices: Annotated[list[_PlainChoice], Meta(min_length=1, max_length=1)]
     id: str | None = None
     model: str | None = None
-    usage: Raw = NULL
+    usage: ReportedUsage | None = None
     object: Raw = NULL
     created: Raw = NULL
     service_tier: str | None = None
     system_fingerprint: str | None = None
 
 
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
+_PLAIN: Final = msgspec.json.Decoder(_PlainAnswer)
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
 _EVENTS: Final = re.compile(rb"\s*(?:data:|:|event:)")
@@ -44,27 +58,35 @@ def read_whole(body: bytes, *, to: Deployment, functions: bool = False, indexed:
     `indexed`: it will be told as a stream, so that list items need an index. Raises UpstreamError for an error inside
     a 200 and for anything that is not an answer.
     """
-    reader = Choices(member="message", functions=functions, indexed=indexed)
     try:
-        answer = _ANSWER.decode(body)
+        answer = _PLAIN.decode(body)
     except _NOT_JSON:
-        return _unusual(body, reader, to=to)
+        return _unusual(body, Choices(member="message", functions=functions, indexed=indexed), to=to)
+    choice = answer.choices[0]
     chunk = Chunk(
-        reader.read(answer.choices),
+        [
+            ChoiceDelta(
+                0,
+                Delta("assistant", choice.message.content, UNSET, UNSET, None),
+                None,
+                choice.finish_reason,
+                choice.finish_reason,
+            )
+        ],
         id=answer.id or None,
         reported_model=answer.model or None,
         service_tier=answer.service_tier,
-        usage=read_usage(answer.usage),
+        usage=usage_of(answer.usage) if answer.usage is not None else None,
         done=True,
     )
     if answer.service_tier is not None or answer.system_fingerprint is not None:
         told = {"service_tier": answer.service_tier, "system_fingerprint": answer.system_fingerprint}
         chunk.extra = {name: Raw(msgspec.json.encode(text)) for name, text in told.items() if text is not None}
-    return _checked(chunk, reader, to=to)
+    return chunk
 
 
 def _unusual(body: bytes, reader: Choices, *, to: Deployment) -> Chunk:
-    """Anything else: members nobody here knows, errors inside a 200, white space and byte order marks."""
+    """Anything else: tool calls, several choices, members nobody here knows, errors inside a 200, white space and byte order marks."""
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
         if not body.isascii():
