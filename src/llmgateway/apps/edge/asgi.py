@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from llmgateway.apps.edge.front import Front
-from llmgateway.apps.edge.inbound import EVENT_LINES, Headers, Inbound
+from llmgateway.apps.edge.inbound import EVENT_LINES, Inbound
 from llmgateway.domain.errors import GatewayError
 
 Message = MutableMapping[str, Any]
@@ -32,7 +32,7 @@ class AsgiDoor:
         front = self._front
         peer: str | None = (scope.get("client") or (None,))[0]
         try:
-            front.admit(inbound, length=_length(inbound.headers))
+            front.admit(inbound, length=_length(inbound.fields))
             if not inbound.takes_body or await self._read(inbound, receive):
                 front.dispatch(inbound, peer=peer)
         except GatewayError as error:
@@ -79,7 +79,8 @@ class _Inbound(Inbound):
         self.method = scope["method"].encode()
         self.path = scope["path"].removeprefix(scope.get("root_path", "")).encode("utf-8", "surrogateescape")
         self.query = scope.get("query_string", b"")
-        self.headers = [(name.lower(), value) for name, value in scope["headers"]]
+        for name, value in scope["headers"]:
+            self.fields[name] = self.fields[name] + b", " + value if name in self.fields else value
         self.head_only = self.method == b"HEAD"
         self.http10 = True  # the server does the chunking
 
@@ -164,6 +165,6 @@ async def _gone(inbound: _Inbound, receive: Receive) -> None:
     inbound.leave()
 
 
-def _length(headers: Headers) -> int | None:
-    given = next((value for name, value in headers if name == b"content-length"), b"")
+def _length(fields: dict[bytes, bytes]) -> int | None:
+    given = fields.get(b"content-length", b"")
     return int(given) if given.isdigit() else None

@@ -21,39 +21,34 @@ def check_head(inbound: Inbound, *, version: str, max_header_bytes: int) -> int 
     """The body's length as declared, None for a chunked body. Raises GatewayError."""
     if version not in _VERSIONS:
         raise GatewayError(errors.HTTP_VERSION, f"HTTP/{version} is not supported. Use HTTP/1.1.")
-    length: int | None = 0
-    hosts = size = 0
-    framed = False
-    for name, value in inbound.headers:
-        size += len(name) + len(value)
-        if name == b"host":
-            hosts += 1
-        elif name == b"content-length" or name == b"transfer-encoding":  # twice as fast as a tuple
-            if framed:
-                raise malformed("Content-Length and Transfer-Encoding exclude each other, and come once")
-            framed = True
-            length = _declared(name, value, version)
-        elif name == b"expect":
-            inbound.expects = version == "1.1" and value.strip().lower() == b"100-continue"
-    if size > max_header_bytes:
+    fields = inbound.fields
+    if len(b"".join(fields)) + len(b"".join(fields.values())) > max_header_bytes:
         raise GatewayError(errors.HEADERS_TOO_LARGE, "The request's headers are too large.")
-    if hosts > 1 or (hosts == 0 and version == "1.1"):
+    host = fields.get(b"host")
+    if (host is None and version == "1.1") or (host is not None and b"," in host):
         raise malformed("exactly one Host header is needed")
     if inbound.method == b"CONNECT":
         raise GatewayError(errors.NOT_IMPLEMENTED, "CONNECT is not supported: this is no proxy.")
     if not inbound.path.startswith(b"/"):
         raise malformed("the request target must be a path")
-    return length
+    expected = fields.get(b"expect")
+    if expected is not None:
+        inbound.expects = version == "1.1" and expected.strip().lower() == b"100-continue"
+    return _length(fields.get(b"content-length"), fields.get(b"transfer-encoding"), version)
 
 
-def _declared(name: bytes, value: bytes, version: str) -> int | None:
-    if name == b"content-length":
-        if not value.isdigit() or len(value) > _MAX_LENGTH_DIGITS:
-            raise malformed("Content-Length is not one number")
-        return int(value)
-    if value.strip().lower() != b"chunked" or version == "1.0":
-        raise malformed("Transfer-Encoding is not 'chunked'")
-    return None
+def _length(given: bytes | None, coding: bytes | None, version: str) -> int | None:
+    if coding is not None:
+        if given is not None:
+            raise malformed("Content-Length and Transfer-Encoding exclude each other")
+        if coding.strip().lower() != b"chunked" or version == "1.0":
+            raise malformed("Transfer-Encoding is not 'chunked'")
+        return None
+    if given is None:
+        return 0
+    if not given.isdigit() or len(given) > _MAX_LENGTH_DIGITS:
+        raise malformed("Content-Length is not one number")
+    return int(given)
 
 
 def malformed(why: str) -> GatewayError:

@@ -25,11 +25,12 @@ from llmgateway.engine.pipeline import Gateway, error_headers
 from llmgateway.wire.openai_chat.encode import error_body
 
 CHAT_PATH: Final = b"/v1/chat/completions"
-_SESSION: Final = (b"x-session-id", b"x-session-affinity", b"session_id")
+_JSON: Final = b"application/json"
 _CUSTOM: Final = b"x-llmgateway-"
 _HOP: Final = b"x-llmgateway-hop"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _MAX_CUSTOM: Final = 32
+_MAX_HOPS_BYTES: Final = 1024
 
 Page = Callable[[Inbound, ApiKey | None], None]
 
@@ -73,9 +74,8 @@ class Front:
 
     def admit(self, inbound: Inbound, *, length: int | None) -> None:
         """By the head. Raises GatewayError, or sets `inbound.admitted`."""
-        headers = inbound.headers
-        given = next((value for name, value in headers if name == b"x-request-id"), None)
-        inbound.request_id = clean_request_id(given) or f"req_{self._ids.next()}"
+        fields = inbound.fields
+        inbound.request_id = clean_request_id(fields.get(b"x-request-id")) or f"req_{self._ids.next()}"
         if inbound.path != CHAT_PATH:
             self._admit_page(inbound)
             return
@@ -83,10 +83,10 @@ class Front:
             raise self._not_allowed(inbound, b"POST")
         if length is not None and length > self.limits.max_body_bytes:
             raise self.too_large()
-        _check_media(headers)
-        inbound.admitted = self._key(headers)
+        _check_media(fields)
+        inbound.admitted = self._key(fields)
         inbound.takes_body = True
-        self._check_loop(headers)
+        self._check_loop(fields)
         self._check_load()
 
     def too_large(self) -> GatewayError:
@@ -127,18 +127,18 @@ class Front:
 
     def facts(self, inbound: Inbound, *, peer: str | None) -> RequestFacts:
         facts = RequestFacts(inbound.request_id)
-        for name, value in inbound.headers:
-            if name == b"user-agent":
-                facts.user_agent = _text(value)
-            elif name.startswith(b"x-"):
-                _extension(facts, name, value)
-            elif name == b"referer":
-                facts.source = facts.source or _text(value)
-            elif name == b"traceparent":
-                facts.trace_id = _text(value)
-            elif name == b"session_id":
-                facts.session_id = facts.session_id or _text(value)
-        facts.client_ip = self._client_ip(inbound.headers, peer) if self._proxies else peer
+        fields = inbound.fields
+        get = fields.get
+        facts.user_agent = _text(get(b"user-agent"))
+        facts.source = _text(get(b"x-source")) or _text(get(b"referer"))
+        facts.trace_id = _text(get(b"traceparent"))
+        facts.session_id = _text(get(b"x-session-id") or get(b"x-session-affinity") or get(b"session_id"))
+        facts.timeout_s = _seconds(get(b"x-request-timeout"))
+        facts.simulator = get(b"x-simulator", b"")
+        facts.hops = get(_HOP, b"")[-_MAX_HOPS_BYTES:]
+        if _CUSTOM in b"\n".join(fields):
+            facts.custom = _custom(fields)
+        facts.client_ip = self._client_ip(get(b"x-forwarded-for"), peer) if self._proxies else peer
         return facts
 
     def _done(self, inbound: Inbound, task: "asyncio.Task[None]") -> None:
@@ -146,19 +146,18 @@ class Front:
         if not task.cancelled() and (error := task.exception()) is not None:
             failed(inbound, error)
 
-    def _key(self, headers: list[tuple[bytes, bytes]]) -> ApiKey:
+    def _key(self, fields: dict[bytes, bytes]) -> ApiKey:
+        bearer, plain = fields.get(b"authorization"), fields.get(b"x-api-key")
         return authenticate(
             self.gateway.snapshot,
-            authorization=[value for name, value in headers if name == b"authorization"],
-            api_key=[value for name, value in headers if name == b"x-api-key"],
+            authorization=[] if bearer is None else [bearer],
+            api_key=[] if plain is None else [plain],
         )
 
-    def _check_loop(self, headers: list[tuple[bytes, bytes]]) -> None:
-        for name, value in headers:
-            if name == _HOP and self.gateway.snapshot.instance_id in value.decode("latin-1"):
-                raise GatewayError(
-                    errors.LOOP_DETECTED, "This gateway is its own upstream. Check the providers' base_url."
-                )
+    def _check_loop(self, fields: dict[bytes, bytes]) -> None:
+        hops = fields.get(_HOP)
+        if hops is not None and self.gateway.snapshot.instance_id in hops.decode("latin-1"):
+            raise GatewayError(errors.LOOP_DETECTED, "This gateway is its own upstream. Check the providers' base_url.")
 
     def _check_load(self) -> None:
         limits, gateway = self.limits, self.gateway
@@ -184,7 +183,7 @@ class Front:
         if inbound.method not in (b"GET", b"HEAD"):
             raise self._not_allowed(inbound, b"GET, HEAD")
         if not route.public:
-            inbound.admitted = self._key(inbound.headers)
+            inbound.admitted = self._key(inbound.fields)
 
     def _not_allowed(self, inbound: Inbound, allowed: bytes) -> GatewayError:
         inbound.extra_headers += b"allow: %b\r\n" % allowed
@@ -202,11 +201,11 @@ class Front:
         except Exception as error:  # noqa: BLE001 - the edge of a request: a bug must not lose its answer
             failed(inbound, error)
 
-    def _client_ip(self, headers: list[tuple[bytes, bytes]], peer: str | None) -> str | None:
+    def _client_ip(self, forwarded: bytes | None, peer: str | None) -> str | None:
         """The last address of X-Forwarded-For that is not a trusted proxy, if the peer is one."""
         address = peer
-        hops = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
-        for hop in reversed([part.strip() for line in hops for part in line.split(",")]):
+        hops = [] if forwarded is None else forwarded.decode("latin-1").split(",")
+        for hop in reversed([part.strip() for part in hops]):
             if address is None or not self._trusted(address):
                 break
             address = hop if _is_address(hop) else None
@@ -217,52 +216,43 @@ class Front:
         return any(ip in network for network in self._proxies)
 
 
-def _check_media(headers: list[tuple[bytes, bytes]]) -> None:
+def _check_media(fields: dict[bytes, bytes]) -> None:
     """JSON, uncompressed. A body without a content type is taken for JSON."""
-    for name, value in headers:
-        if name == b"content-type":
-            kind = value.partition(b";")[0].strip().lower()
-            if kind != b"application/json" and not kind.endswith(b"+json"):
-                shown = _text(value)[:100]
-                raise GatewayError(
-                    errors.UNSUPPORTED_MEDIA, f"The content type '{shown}' is not supported. Send application/json."
-                )
-        elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+    given = fields.get(b"content-type")
+    if given is not None and given != _JSON:
+        kind = given.partition(b";")[0].strip().lower()
+        if kind != _JSON and not kind.endswith(b"+json"):
+            shown = (_text(given) or "")[:100]
             raise GatewayError(
-                errors.UNSUPPORTED_MEDIA, "Compressed bodies are not read. Send it without content-encoding."
+                errors.UNSUPPORTED_MEDIA, f"The content type '{shown}' is not supported. Send application/json."
             )
+    if fields.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
+        raise GatewayError(
+            errors.UNSUPPORTED_MEDIA, "Compressed bodies are not read. Send it without content-encoding."
+        )
 
 
-def _extension(facts: RequestFacts, name: bytes, value: bytes) -> None:
-    """Headers of our own and of our clients that begin with x-."""
-    if name in _SESSION:
-        facts.session_id = facts.session_id or _text(value)
-    elif name == b"x-source":
-        facts.source = _text(value)
-    elif name == b"x-request-timeout":
-        facts.timeout_s = _seconds(value)
-    elif name == b"x-simulator":
-        facts.simulator = value
-    elif name == _HOP:
-        facts.hops = b"%b, %b" % (facts.hops, value) if facts.hops else value
-    elif name.startswith(_CUSTOM):
-        custom = facts.custom = facts.custom or {}
-        if len(custom) < _MAX_CUSTOM:
-            custom[_text(name.removeprefix(_CUSTOM))] = _text(value)
+def _custom(fields: dict[bytes, bytes]) -> dict[str, str] | None:
+    """The caller's own facts for the record."""
+    names = [name for name in fields if name.startswith(_CUSTOM) and name != _HOP][:_MAX_CUSTOM]
+    custom = {_text(name.removeprefix(_CUSTOM)) or "": _text(fields[name]) or "" for name in names}
+    return custom or None
 
 
-def _text(value: bytes) -> str:
-    """At most 256 characters, without control characters."""
+def _text(value: bytes | None) -> str | None:
+    """At most 256 characters, without control characters; None for nothing."""
+    if not value:
+        return None
     try:
         text = value.decode()
     except UnicodeDecodeError:
         text = value.decode("latin-1")
-    return _CONTROL.sub(" ", text)[:256]
+    return (text if text.isprintable() else _CONTROL.sub(" ", text))[:256]
 
 
-def _seconds(value: bytes) -> float | None:
+def _seconds(value: bytes | None) -> float | None:
     try:
-        seconds = float(value)
+        seconds = float(value or b"0")
     except ValueError:
         return None
     return seconds if 0 < seconds < 86_400 else None

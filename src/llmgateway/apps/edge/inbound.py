@@ -41,6 +41,8 @@ class Line(Protocol):
 class Inbound:
     """A request as parsed, and its answer.
 
+    `fields`: header values by name in lower case; those of a name that came more than once are joined by commas (RFC
+    9110, section 5.3), which makes none of a header that takes one value only. `repeats`: how many were joined.
     `began_s`: the patrol's clock at its first byte. `close_after`: the connection cannot be used for another request;
     `unread`: because bytes of this one were left unread. `expects`: the client waits to be told before it sends the
     body. `takes_body`: a body is read and kept.
@@ -48,8 +50,8 @@ class Inbound:
 
     __slots__ = (
         "_body", "_chunked", "_line", "_streaming", "admitted", "began_s", "begun", "body_bytes", "close_after", "done",
-        "expects", "extra_headers", "gone", "head_only", "headers", "http10", "method", "path", "query", "request_id",
-        "takes_body", "task", "unread",
+        "expects", "extra_headers", "fields", "gone", "head_only", "http10", "method", "path", "query", "repeats",
+        "request_id", "takes_body", "task", "unread",
     )  # fmt: skip
 
     def __init__(self, line: Line, *, began_s: float = 0.0) -> None:
@@ -58,7 +60,8 @@ class Inbound:
         self.method = b""
         self.path = b""
         self.query = b""
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.fields: dict[bytes, bytes] = {}
+        self.repeats = 0
         self._body: list[bytes | bytearray] = []
         self.body_bytes = 0
         self.request_id = ""

@@ -146,10 +146,14 @@ class EdgeProtocol(asyncio.Protocol):
         reading = self.reading
         if reading is None or reading.request_id:  # a trailer says nothing here
             return
-        headers = reading.headers
-        if len(headers) >= self._front.limits.max_headers:
+        fields = reading.fields
+        name = name.lower()
+        if name in fields:
+            reading.repeats += 1
+            value = fields[name] + b", " + value
+        fields[name] = value
+        if len(fields) + reading.repeats > self._front.limits.max_headers:
             raise GatewayError(errors.HEADERS_TOO_LARGE, "The request has too many headers.")
-        headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         inbound, parser = self.reading, self._parser
