@@ -146,7 +146,7 @@ def _tier(price: Price, prompt_tokens: int) -> Price | PriceTier:
 
 def _at_list_price(usage: Usage, price: Price, row: Price | PriceTier) -> Cost:
     write_5m = row.input if row.cache_write_5m is None else row.cache_write_5m
-    write_1h = write_5m if row.cache_write_1h is None else row.cache_write_1h
+    write_1h = row.input if row.cache_write_1h is None else row.cache_write_1h
     images = usage.output_image_tokens if price.output_image is not None else 0
     audio_out = usage.output_audio_tokens if price.output_audio is not None else 0
     fresh = usage.input_tokens

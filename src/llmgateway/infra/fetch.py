@@ -5,7 +5,6 @@ name that resolves differently the second time gains nothing. Who may fetch how 
 """
 
 import asyncio
-import socket
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -79,13 +78,13 @@ class GuardedFetcher:
         """
         try:
             parts = urlsplit(url)
-            host = parts.hostname or ""
+            named = parts.scheme in ("http", "https") and bool(parts.hostname)
         except ValueError:
             raise GatewayError(INVALID_VALUE, f"The URL of {param} is not a URL.", param=param) from None
-        if parts.scheme not in ("http", "https") or not host or len(url) > _URL_CHARACTERS:
+        if not named or len(url) > _URL_CHARACTERS or _malformed(url):
             expected = "a data URL or an https URL"
             raise GatewayError(INVALID_VALUE, f"The URL of {param} cannot be used: expected {expected}.", param=param)
-        if not self._allow_private_network and _looks_private(host):
+        if not self._allow_private_network and _looks_private(parts.hostname or ""):
             raise GatewayError(INVALID_VALUE, f"The URL of {param} names a private address.", param=param)
 
     async def _follow(self, url: str, *, limit: int, types: tuple[str, ...]) -> tuple[str, bytes]:
@@ -106,7 +105,7 @@ class GuardedFetcher:
     def _target(self, url: str) -> _Target:
         if len(url) > _URL_CHARACTERS:
             raise _RefusedError(f"it has {len(url)} characters, at most {_URL_CHARACTERS} are allowed")
-        if "\\" in url or any(character <= " " or character == "\x7f" for character in url):
+        if _malformed(url):
             raise _RefusedError("it is not a URL: it contains white space, control characters or backslashes")
         try:
             parts = urlsplit(url)
@@ -170,16 +169,21 @@ class _Nobody:
         pass
 
 
+def _malformed(url: str) -> bool:
+    """White space, control characters and backslashes, which readers of URLs take in different ways."""
+    return "\\" in url or any(character <= " " or character == "\x7f" for character in url)
+
+
 def _looks_private(host: str) -> bool:
-    """Literal addresses in any spelling that resolvers accept, and localhost."""
+    """Literal addresses in any spelling that resolvers accept, localhost, and what is no host name at all."""
+    try:
+        host = _host(host).rstrip(".")
+    except _RefusedError:
+        return True
     if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
         return True
-    if ":" in host:
-        return not is_public(host)
-    try:
-        return not is_public(socket.inet_ntoa(socket.inet_aton(host)))
-    except OSError:
-        return False
+    literal = ":" in host or host.rpartition(".")[2].isdigit()
+    return literal and not is_public(host)
 
 
 def _host(host: str) -> str:

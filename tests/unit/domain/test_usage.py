@@ -156,7 +156,7 @@ def test_every_bucket_equals_the_exact_product_rounded_half_to_even(
         "input": fresh * price.input,
         "cached_input": usage.cached_tokens * at(price.cached_input),
         "cache_write": usage.cache_write_5m_tokens * write_5m
-        + usage.cache_write_1h_tokens * at(price.cache_write_1h, write_5m),
+        + usage.cache_write_1h_tokens * at(price.cache_write_1h, price.input),
         "output": usage.output_tokens * price.output,
         "request": price.request,
         "web_search": usage.web_searches * price.web_search,

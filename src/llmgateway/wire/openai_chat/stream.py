@@ -16,9 +16,10 @@ from msgspec import Raw, Struct
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import Chunk, Wire
 from llmgateway.domain.routing import Deployment
+from llmgateway.domain.usage import Usage
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
-from llmgateway.wire.openai_chat.usage import read_usage
+from llmgateway.wire.openai_chat.usage import ReportedUsage, continued, read_reported, usage_of
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 from llmgateway.wire.sse import EventReader, EventTooLarge
 
@@ -69,6 +70,7 @@ class ChatDecoder:
         self._padded = False
         self._carried: dict[str, Raw] | None = None
         self._named = False
+        self._reported: ReportedUsage | None = None
         self._ended = False
 
     @property
@@ -206,7 +208,7 @@ class ChatDecoder:
         if self._choices.broken is not None:
             self._fail(unreadable(self._choices.broken, to=self._to), chunks)
             return
-        usage = read_usage(usage_span) if usage_span is not None else None
+        usage = self._usage(usage_span) if usage_span is not None else None
         if not deltas and usage is None:
             if extra:
                 extra.pop("obfuscation", None)
@@ -216,6 +218,15 @@ class ChatDecoder:
         if self._carried is not None:
             extra, self._carried = {**self._carried, **(extra or {})}, None
         chunks.append(Chunk(deltas, usage=usage, extra=extra or None, prefix=prefix))
+
+    def _usage(self, span: Raw) -> Usage | None:
+        reported = read_reported(span)
+        if reported is None:
+            return None
+        if self._reported is not None:
+            reported = continued(self._reported, reported)
+        self._reported = reported
+        return usage_of(reported)
 
     def _name(self, top: dict[str, Raw], chunk: Chunk) -> None:
         chunk.service_tier = text_of(top.get("service_tier"))

@@ -5,7 +5,7 @@ Cached tokens: `prompt_tokens_details.cached_tokens`, else DeepSeek's `prompt_ca
 leave the reasoning they bill out of `completion_tokens`.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
@@ -48,16 +48,33 @@ _NONE: Final = _Details()
 
 def read_usage(span: Raw | None) -> Usage | None:
     """None where the provider reported nothing that can be counted."""
+    reported = read_reported(span)
+    return None if reported is None else usage_of(reported)
+
+
+def read_reported(span: Raw | None) -> ReportedUsage | None:
+    """The figures as they stand on the wire; None where there is nothing to read."""
     if span is None or is_null(span):
         return None
     try:
-        reported = _STRICT.decode(span)
+        return _STRICT.decode(span)
     except (msgspec.DecodeError, UnicodeDecodeError):
         try:
-            reported = _LAX.decode(span)
+            return _LAX.decode(span)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-    return usage_of(reported)
+
+
+def continued(before: ReportedUsage, now: ReportedUsage) -> ReportedUsage:
+    """Cumulative usage of a stream: the last value counts, and a figure that is absent keeps its last one."""
+    values = {name: _continued(getattr(before, name), getattr(now, name)) for name in ReportedUsage.__struct_fields__}
+    return ReportedUsage(**values)
+
+
+def _continued(before: Any, now: Any) -> Any:
+    if isinstance(before, _Details) and isinstance(now, _Details):
+        return _Details(*[_continued(getattr(before, name), getattr(now, name)) for name in _Details.__struct_fields__])
+    return before if now is None else now
 
 
 def usage_of(reported: ReportedUsage) -> Usage | None:

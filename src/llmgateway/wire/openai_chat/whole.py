@@ -31,7 +31,7 @@ class _PlainChoice(Struct, forbid_unknown_fields=True):
 
 
 class _PlainAnswer(Struct, forbid_unknown_fields=True):
-    """What most answers are: one choice of text, and no members but the usual ones. Nothing in it needs putting right."""
+    """What most answers are: one choice of text and the usual members, with nothing to put right."""
 
     choices: Annotated[list[_PlainChoice], Meta(min_length=1, max_length=1)]
     id: str | None = None
@@ -86,7 +86,7 @@ def read_whole(body: bytes, *, to: Deployment, functions: bool = False, indexed:
 
 
 def _unusual(body: bytes, reader: Choices, *, to: Deployment) -> Chunk:
-    """Anything else: tool calls, several choices, members nobody here knows, errors inside a 200, white space and byte order marks."""
+    """Anything else: tool calls, several choices, members nobody here knows, errors inside a 200, stray white space."""
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
         if not body.isascii():
