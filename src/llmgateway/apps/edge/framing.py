@@ -17,13 +17,18 @@ _VERSIONS: Final = frozenset(("1.0", "1.1"))
 _MAX_LENGTH_DIGITS: Final = 18
 
 
-def check_head(inbound: Inbound, *, version: str, max_header_bytes: int) -> int | None:
+def check_size(inbound: Inbound, *, max_header_bytes: int) -> None:
+    """Raises GatewayError HEADERS_TOO_LARGE."""
+    fields = inbound.fields
+    if len(b"".join(fields)) + len(b"".join(fields.values())) > max_header_bytes:
+        raise GatewayError(errors.HEADERS_TOO_LARGE, "The request's headers are too large.")
+
+
+def check_head(inbound: Inbound, *, version: str) -> int | None:
     """The body's length as declared, None for a chunked body. Raises GatewayError."""
     if version not in _VERSIONS:
         raise GatewayError(errors.HTTP_VERSION, f"HTTP/{version} is not supported. Use HTTP/1.1.")
     fields = inbound.fields
-    if len(b"".join(fields)) + len(b"".join(fields.values())) > max_header_bytes:
-        raise GatewayError(errors.HEADERS_TOO_LARGE, "The request's headers are too large.")
     host = fields.get(b"host")
     if (host is None and version == "1.1") or (host is not None and b"," in host):
         raise malformed("exactly one Host header is needed")

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import httptools
 
-from llmgateway.apps.edge.framing import check_head, foreign_request_line, malformed
+from llmgateway.apps.edge.framing import check_head, check_size, foreign_request_line, malformed
 from llmgateway.apps.edge.front import Front
 from llmgateway.apps.edge.inbound import Inbound
 from llmgateway.apps.edge.mishap import note
@@ -28,12 +28,13 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 class EdgeProtocol(asyncio.Protocol):
     """One client connection. `registry`: the set that the server waits for at shutdown.
 
-    `current`: the request that is being answered. `reading`: the one of which head or body is still coming.
+    `current`: the request that is being answered. `reading`: the one of which head or body is still coming. Its head is
+    `_small` if it came in one piece below the limit; `_overhead` counts the bytes of longer ones, and of framing.
     """
 
     __slots__ = (
         "_advancing", "_deaf", "_drain", "_front", "_length", "_overhead", "_parser", "_patrol", "_paused", "_peer",
-        "_queue", "_registry", "_shutting_down", "_upgrading", "congested", "current", "last_activity_s",
+        "_queue", "_registry", "_shutting_down", "_small", "_upgrading", "congested", "current", "last_activity_s",
         "lingering_since_s", "reading", "transport", "unsent_bytes",
     )  # fmt: skip
 
@@ -47,13 +48,9 @@ class EdgeProtocol(asyncio.Protocol):
         self.current: Inbound | None = None
         self._overhead = 0
         self._length: int | None = None
-        self._paused = False
+        self._advancing = self._deaf = self._paused = self._shutting_down = self._small = self._upgrading = False
         self._drain: asyncio.Future[None] | None = None
         self._peer: str | None = None
-        self._shutting_down = False
-        self._deaf = False
-        self._advancing = False
-        self._upgrading = False
         self.lingering_since_s: float | None = None
         self.congested = False
         self.unsent_bytes = 0
@@ -98,6 +95,7 @@ class EdgeProtocol(asyncio.Protocol):
             return
         reading = self.reading
         had = reading.body_bytes if reading is not None else 0
+        self._small = reading is None and len(data) <= self._front.limits.max_header_bytes
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -167,8 +165,9 @@ class EdgeProtocol(asyncio.Protocol):
         self._upgrading = parser.should_upgrade()
         inbound.path, _, inbound.query = inbound.path.partition(b"?")
         self._overhead = 0
-        limits = self._front.limits
-        self._length = check_head(inbound, version=version, max_header_bytes=limits.max_header_bytes)
+        if not self._small:
+            check_size(inbound, max_header_bytes=self._front.limits.max_header_bytes)
+        self._length = check_head(inbound, version=version)
         if self._upgrading and self._length == 0:
             inbound.close_after = True
         try:
@@ -180,10 +179,10 @@ class EdgeProtocol(asyncio.Protocol):
             return
         if inbound.takes_body:
             self._expect_body(inbound)
-            return
-        self.reading = None
-        self._deaf = inbound.unread = inbound.close_after = True
-        self._in_turn(inbound, None)
+        else:
+            self.reading = None
+            self._deaf = inbound.unread = inbound.close_after = True
+            self._in_turn(inbound, None)
 
     def on_body(self, body: bytes) -> None:
         inbound, front = self.reading, self._front
