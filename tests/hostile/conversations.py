@@ -1,5 +1,7 @@
 """Messages, their parts and tool calls that make no sense, and model names meant for something else."""
 
+from typing import Any
+
 from tests.hostile.case import (
     INVALID_VALUE,
     MISSING,
@@ -16,6 +18,12 @@ from tests.hostile.case import (
 from tests.hostile.target import chat
 
 _CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+def _image(url: str) -> dict[str, Any]:
+    content = [{"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": url}}]
+    return {"model": MODEL, "messages": [{"role": "user", "content": content}]}
+
 
 MESSAGES: tuple[Case, ...] = (
     field("messages", []),
@@ -90,6 +98,44 @@ PARTS: tuple[Case, ...] = (
     ),
 )
 
+IMAGES: tuple[Case, ...] = (
+    *(
+        part({"type": "image_url", "image_url": {"url": url}}, INVALID_VALUE, ".image_url.url")
+        for url in (
+            "",
+            "file:///etc/passwd",
+            "FILE:///etc/passwd",
+            "gopher://localhost:6379/_FLUSHALL",
+            "javascript:alert(1)",
+            "/etc/passwd",
+            "//localhost/x.png",
+            "http://127.0.0.1/",
+            "https://127.0.0.1/x.png",
+            "https://127.1/x.png",
+            "https://2130706433/x.png",
+            "https://0x7f.0.0.1/x.png",
+            "https://[::1]/x.png",
+            "https://[::ffff:127.0.0.1]/x.png",
+            "https://10.0.0.1/x.png",
+            "https://192.168.1.1/x.png",
+            "https://169.254.169.254/latest/meta-data",
+            "https://[fd00:ec2::254]/latest/meta-data",
+            "https://0.0.0.0/x.png",
+            "https://localhost/x.png",
+            "https://user@127.0.0.1/x.png",
+            "https://example.com@127.0.0.1/x.png",
+            "https://",
+            "https://\r\nx-evil: 1/",
+            "data:image/png;base64,!!!",
+            "data:image/png;base64,AAAAA",
+            "data:image/png,raw",
+            "data:",
+        )
+    ),
+    served("a data URL", _image("data:image/png;base64,iVBORw0KGgo=")),
+    served("the URL of an image somewhere", _image("https://example.com/x.png")),
+)
+
 CONTRADICTIONS: tuple[Case, ...] = (
     served(
         "a tool result that answers no call",
@@ -152,4 +198,4 @@ MODELS: tuple[Case, ...] = (
     refused("model auto", {"model": "auto", "messages": [{"role": "user", "content": "x"}]}, UNSUPPORTED, "model"),
 )
 
-CASES: tuple[Case, ...] = (*MESSAGES, *PARTS, *CONTRADICTIONS, *MODELS)
+CASES: tuple[Case, ...] = (*MESSAGES, *PARTS, *IMAGES, *CONTRADICTIONS, *MODELS)
