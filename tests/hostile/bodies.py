@@ -104,11 +104,10 @@ def _nested(depth: int, opening: str, closing: str) -> bytes:
     return (opening * depth + closing * depth).encode()
 
 
-def _schema(depth: int) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
-    for _ in range(depth):
-        schema = {"type": "object", "properties": {"a": schema}}
-    return schema
+def _deep_tool(depth: int) -> bytes:
+    """A tool whose schema has an object in an object, so many times."""
+    schema = b'{"type": "object", "properties": {"a": ' * depth + b"{}" + b"}}" * depth
+    return _with(b'"tools": [{"type": "function", "function": {"name": "f", "parameters": ' + schema + b"}}]")
 
 
 def _tools(count: int, *, name: str = "f", parameters: Any = None) -> list[Any]:
@@ -134,7 +133,8 @@ SIZES: tuple[Case, ...] = (
         data=chat(_with(b'"metadata": {"a": ' + _nested(100_000, "[", "]") + b"}")),
         any_param=True,
     ),
-    served("a tool schema 200 deep", conversation("Hi", tools=_tools(1, parameters=_schema(200)))),
+    served("a tool schema 450 objects deep", _deep_tool(450)),
+    refused("a tool schema 900 objects deep", _deep_tool(900), INVALID_JSON),
     served("a tool schema that refers to itself", conversation("Hi", tools=_tools(1, parameters=_LOOP))),
     served("10,000 messages", {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}] * 10_000}),
     refused("5,000 tools", conversation("Hi", tools=_tools(5000)), INVALID_VALUE, "tools"),
