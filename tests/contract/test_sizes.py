@@ -69,7 +69,7 @@ def span(node: ast.expr | ast.stmt) -> int:
 
 def is_table(node: ast.AST) -> TypeGuard[ast.Call]:
     """A row filled in by name, column after column."""
-    return isinstance(node, ast.Call) and len(node.keywords) > TABLE_ROWS
+    return isinstance(node, ast.Call) and len(node.args) + len(node.keywords) > TABLE_ROWS
 
 
 _OPT_OUT = re.compile(

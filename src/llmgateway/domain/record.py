@@ -7,7 +7,7 @@ from them, so that a row travels from the pipeline to the database as one flat l
 import msgspec
 
 
-class AttemptRow(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class AttemptRow(msgspec.Struct, frozen=True, array_like=True):
     """One attempt. `log_id` is `<exchange log id>-<n>`. Times in microseconds; `started_us` since 1970."""
 
     log_id: str
@@ -29,7 +29,7 @@ class AttemptRow(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     upstream_cost: int
 
 
-class ExchangeRow(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class ExchangeRow(msgspec.Struct, frozen=True, array_like=True):
     """One authenticated request, whatever became of it. Money in pico-dollars, None = price unknown.
 
     `status`: what the client got (499 = it left). `outcome`: completed, length_limit, content_filter, tool_calls,

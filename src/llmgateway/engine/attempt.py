@@ -43,7 +43,9 @@ async def attempt(
         raise AssertionError("attempt needs a plan")  # a bug, not an input
     failures: list[UpstreamError] = []
     for deployment in plan.candidates:
-        readable = await inlined(chat, to=deployment, fetcher=fetcher)
+        readable = chat
+        if "vision" in chat.traits.needs:
+            readable = await inlined(chat, to=deployment, fetcher=fetcher)
         tried = exchange.begin(deployment)
         try:
             return await _try(exchange, readable, tried, codec=codecs[deployment.protocol], transport=transport)
@@ -102,7 +104,11 @@ def _with_headers(request: HttpRequest, facts: RequestFacts, *, to: Deployment) 
 
 def _is_stream(response: UpstreamResponse, *, expected: bool, to: Deployment) -> bool:
     """Events or one JSON object, by the content type; a provider may answer with the one we did not ask for."""
-    kind = next((value for name, value in response.headers if name == b"content-type"), b"").lower()
+    kind = b""
+    for name, value in response.headers:
+        if name == b"content-type":
+            kind = value.lower()
+            break
     if kind.startswith(_EVENT_STREAM):
         return True
     if not kind or kind.startswith((b"text/plain", b"application/octet-stream")):

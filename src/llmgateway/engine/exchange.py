@@ -5,65 +5,57 @@
 
 import time
 
+import msgspec
+
 from llmgateway.domain.chat import Chat
-from llmgateway.domain.errors import GatewayError, UpstreamError
+from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.reply import Chunk, Delta
 from llmgateway.domain.routing import Attempt, Deployment, RoutePlan
 from llmgateway.domain.usage import Usage, cost_of
 
 
-class RequestFacts:
+class RequestFacts(msgspec.Struct):
     """What the edge knows of a request besides its body; text already cleaned of control characters."""
 
-    __slots__ = (
-        "client_ip", "custom", "hops", "request_id", "session_id", "simulator", "source", "timeout_s", "trace_id",
-        "user_agent",
-    )  # fmt: skip
-
-    def __init__(self, request_id: str) -> None:
-        self.request_id = request_id
-        self.session_id: str | None = None
-        self.source: str | None = None
-        self.user_agent: str | None = None
-        self.trace_id: str | None = None
-        self.client_ip: str | None = None
-        self.custom: dict[str, str] | None = None
-        self.timeout_s: float | None = None
-        self.hops = b""
-        self.simulator = b""
+    request_id: str
+    session_id: str | None = None
+    source: str | None = None
+    user_agent: str | None = None
+    trace_id: str | None = None
+    client_ip: str | None = None
+    custom: dict[str, str] | None = None
+    timeout_s: float | None = None
+    hops: bytes = b""
+    simulator: bytes = b""
 
 
-class Exchange:
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class Exchange(msgspec.Struct, kw_only=True):
     """One request of one key. Times: `started_us` since 1970, `*_ns` of the monotonic clock (0 = not yet)."""
 
-    __slots__ = (
-        "attempts", "chat", "content_characters", "dropped", "error", "facts", "finish_reason", "first_content_ns",
-        "first_reasoning_ns", "key", "log_id", "plan", "raw_finish_reason", "relayed", "reported_model",
-        "service_tier", "settled", "started_ns", "started_us", "usage",
-    )  # fmt: skip
-
-    def __init__(self, *, log_id: str, key: ApiKey, facts: RequestFacts) -> None:
-        self.log_id = log_id
-        self.key = key
-        self.facts = facts
-        self.started_us = time.time_ns() // 1000
-        self.started_ns = time.monotonic_ns()
-        self.chat: Chat | None = None
-        self.plan: RoutePlan | None = None
-        self.attempts: list[Attempt] = []
-        self.dropped: tuple[str, ...] = ()
-        self.usage: Usage | None = None
-        self.service_tier: str | None = None
-        self.reported_model: str | None = None
-        self.finish_reason: str | None = None
-        self.raw_finish_reason: str | None = None
-        self.first_content_ns = 0
-        self.first_reasoning_ns = 0
-        self.content_characters = 0
-        self.relayed = False
-        self.error: GatewayError | None = None
-        self.settled = False
+    log_id: str
+    key: ApiKey
+    facts: RequestFacts
+    started_us: int = msgspec.field(default_factory=_now_us)
+    started_ns: int = msgspec.field(default_factory=time.monotonic_ns)
+    chat: Chat | None = None
+    plan: RoutePlan | None = None
+    attempts: list[Attempt] = []
+    dropped: tuple[str, ...] = ()
+    usage: Usage | None = None
+    service_tier: str | None = None
+    reported_model: str | None = None
+    finish_reason: str | None = None
+    raw_finish_reason: str | None = None
+    first_content_ns: int = 0
+    first_reasoning_ns: int = 0
+    content_characters: int = 0
+    relayed: bool = False
+    settled: bool = False
 
     def begin(self, deployment: Deployment) -> Attempt:
         """A new attempt; its facts replace those of the one before."""
@@ -73,9 +65,13 @@ class Exchange:
             started_ns=time.monotonic_ns(),
         )
         self.attempts.append(attempt)
+        if len(self.attempts) > 1:
+            self._forget()
+        return attempt
+
+    def _forget(self) -> None:
         self.usage = self.service_tier = self.reported_model = self.finish_reason = self.raw_finish_reason = None
         self.first_content_ns = self.first_reasoning_ns = self.content_characters = 0
-        return attempt
 
     def failed(self, error: UpstreamError) -> None:
         """The last attempt ended so."""

@@ -17,7 +17,7 @@ from llmgateway.domain.errors import INVALID_VALUE, GatewayError
 from llmgateway.domain.routing import Deployment
 from llmgateway.engine.ports import Fetcher
 
-INLINE_QUIRK: Final = "inline_media"
+_INLINE_QUIRK: Final = "inline_media"
 _MAX_FETCHED: Final = 20
 _MAX_BYTES: Final = 20 * 1024 * 1024
 _MAX_BYTES_TOGETHER: Final = 32 * 1024 * 1024
@@ -39,7 +39,7 @@ def check_media(chat: Chat, *, fetcher: Fetcher) -> None:
 
 async def inlined(chat: Chat, *, to: Deployment, fetcher: Fetcher) -> Chat:
     """The chat as this deployment can read it: with the bytes of its images, where it takes no URLs."""
-    if INLINE_QUIRK not in to.provider.quirks or "vision" not in chat.traits.needs:
+    if _INLINE_QUIRK not in to.provider.quirks:
         return chat
     named = [image for image in _images(chat) if not image[3].startswith("data:")]
     if not named:

@@ -1,6 +1,6 @@
 """The ports: what the engine needs of the world, and nothing about how it is done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from llmgateway.domain.record import LogRecord
@@ -39,7 +39,7 @@ class UpstreamResponse(Protocol):
 class Transport(Protocol):
     """An HTTP client. Raises UpstreamError (UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT, UPSTREAM_ERROR)."""
 
-    async def send(self, request: HttpRequest, *, timeouts: Timeouts, total_s: float) -> UpstreamResponse:
+    def send(self, request: HttpRequest, *, timeouts: Timeouts, total_s: float) -> Awaitable[UpstreamResponse]:
         """Returns when the head of the answer is there. Cancelling it, or a read, closes the connection."""
         ...
 

@@ -136,55 +136,55 @@ def _exchange_row(
     price = deployment.mapping.price if deployment is not None else None
     started = exchange.started_ns
     return ExchangeRow(
-        log_id=exchange.log_id,
-        request_id=facts.request_id,
-        started_us=exchange.started_us,
-        duration_us=(now_ns - started) // 1000,
-        ttft_us=(exchange.first_content_ns - started) // 1000 if exchange.first_content_ns else None,
-        ttfr_us=(exchange.first_reasoning_ns - started) // 1000 if exchange.first_reasoning_ns else None,
-        project=exchange.key.project.id,
-        key_id=exchange.key.id,
-        session_id=facts.session_id,
-        source=facts.source,
-        user_agent=facts.user_agent,
-        trace_id=facts.trace_id,
-        client_ip=facts.client_ip,
-        custom=msgspec.json.encode(facts.custom).decode() if facts.custom else None,
-        stream=chat is not None and chat.streamed,
-        requested_model=chat.request.model if chat is not None else None,
-        requested_provider=plan.requested_provider if plan is not None else None,
-        used_model=deployment.used_model if deployment is not None else None,
-        used_provider=deployment.provider.id if deployment is not None else None,
-        used_region=deployment.region if deployment is not None else None,
-        upstream_model=deployment.mapping.upstream if deployment is not None else None,
-        reported_model=exchange.reported_model,
-        status=status if error is None else error.status,
-        outcome=_outcome(exchange, error, status),
-        finish_reason=exchange.finish_reason,
-        raw_finish_reason=exchange.raw_finish_reason,
-        error_type=error.kind.type if error is not None else None,
-        error_code=error.code if error is not None else CANCELLED.code if status == CANCELLED.status else None,
-        error_message=error.message if error is not None else None,
-        truncated=error is not None and exchange.relayed,
-        cached=False,
-        attempts=len(exchange.attempts),
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.output_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cached_tokens=usage.cached_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        usage_source=None if usage is _NOTHING else "estimated" if usage.estimated else "reported",
-        cost_total=cost.total if cost is not None else None,
-        cost_input=cost.input if cost is not None else None,
-        cost_cached_input=cost.cached_input if cost is not None else None,
-        cost_cache_write=cost.cache_write if cost is not None else None,
-        cost_output=cost.output if cost is not None else None,
-        cost_request=cost.request if cost is not None else None,
-        cost_web_search=cost.web_search if cost is not None else None,
-        cost_image_output=cost.image_output if cost is not None else None,
-        price_version=price.as_of or price.source or None if price is not None else None,
-        dropped_parameters=", ".join(exchange.dropped) or None,
-        routing=msgspec.json.encode(plan.excluded).decode() if plan is not None and plan.excluded else None,
+        exchange.log_id,  # log_id
+        facts.request_id,  # request_id
+        exchange.started_us,  # started_us
+        (now_ns - started) // 1000,  # duration_us
+        (exchange.first_content_ns - started) // 1000 if exchange.first_content_ns else None,  # ttft_us
+        (exchange.first_reasoning_ns - started) // 1000 if exchange.first_reasoning_ns else None,  # ttfr_us
+        exchange.key.project.id,  # project
+        exchange.key.id,  # key_id
+        facts.session_id,  # session_id
+        facts.source,  # source
+        facts.user_agent,  # user_agent
+        facts.trace_id,  # trace_id
+        facts.client_ip,  # client_ip
+        msgspec.json.encode(facts.custom).decode() if facts.custom else None,  # custom
+        chat is not None and chat.streamed,  # stream
+        chat.request.model if chat is not None else None,  # requested_model
+        plan.requested_provider if plan is not None else None,  # requested_provider
+        deployment.used_model if deployment is not None else None,  # used_model
+        deployment.provider.id if deployment is not None else None,  # used_provider
+        deployment.region if deployment is not None else None,  # used_region
+        deployment.mapping.upstream if deployment is not None else None,  # upstream_model
+        exchange.reported_model,  # reported_model
+        status if error is None else error.status,  # status
+        _outcome(exchange, error, status),  # outcome
+        exchange.finish_reason,  # finish_reason
+        exchange.raw_finish_reason,  # raw_finish_reason
+        error.kind.type if error is not None else None,  # error_type
+        error.code if error is not None else CANCELLED.code if status == CANCELLED.status else None,  # error_code
+        error.message if error is not None else None,  # error_message
+        error is not None and exchange.relayed,  # truncated
+        False,  # cached
+        len(exchange.attempts),  # attempts
+        usage.prompt_tokens,  # prompt_tokens
+        usage.output_tokens,  # completion_tokens
+        usage.reasoning_tokens,  # reasoning_tokens
+        usage.cached_tokens,  # cached_tokens
+        usage.cache_write_tokens,  # cache_write_tokens
+        None if usage is _NOTHING else "estimated" if usage.estimated else "reported",  # usage_source
+        cost.total if cost is not None else None,  # cost_total
+        cost.input if cost is not None else None,  # cost_input
+        cost.cached_input if cost is not None else None,  # cost_cached_input
+        cost.cache_write if cost is not None else None,  # cost_cache_write
+        cost.output if cost is not None else None,  # cost_output
+        cost.request if cost is not None else None,  # cost_request
+        cost.web_search if cost is not None else None,  # cost_web_search
+        cost.image_output if cost is not None else None,  # cost_image_output
+        price.as_of or price.source or None if price is not None else None,  # price_version
+        ", ".join(exchange.dropped) or None,  # dropped_parameters
+        msgspec.json.encode(plan.excluded).decode() if plan is not None and plan.excluded else None,  # routing
     )
 
 
@@ -192,21 +192,21 @@ def _attempt_row(exchange: Exchange, seq: int, attempt: Attempt) -> AttemptRow:
     deployment = attempt.deployment
     started = attempt.started_ns
     return AttemptRow(
-        log_id=attempt.log_id,
-        exchange_id=exchange.log_id,
-        seq=seq,
-        provider=deployment.provider.id,
-        model=deployment.mapping.model,
-        region=deployment.region,
-        upstream_model=deployment.mapping.upstream,
-        credential=deployment.credential.fingerprint,
-        started_us=exchange.started_us + (started - exchange.started_ns) // 1000,
-        duration_us=(attempt.ended_ns - started) // 1000,
-        ttft_us=(attempt.first_byte_ns - started) // 1000 if attempt.first_byte_ns else None,
-        status_code=attempt.status_code,
-        error_type=attempt.error_type,
-        error_code=attempt.error_code,
-        error_message=attempt.error_message,
-        succeeded=attempt.succeeded,
-        upstream_cost=attempt.upstream_cost,
+        attempt.log_id,  # log_id
+        exchange.log_id,  # exchange_id
+        seq,  # seq
+        deployment.provider.id,  # provider
+        deployment.mapping.model,  # model
+        deployment.region,  # region
+        deployment.mapping.upstream,  # upstream_model
+        deployment.credential.fingerprint,  # credential
+        exchange.started_us + (started - exchange.started_ns) // 1000,  # started_us
+        (attempt.ended_ns - started) // 1000,  # duration_us
+        (attempt.first_byte_ns - started) // 1000 if attempt.first_byte_ns else None,  # ttft_us
+        attempt.status_code,  # status_code
+        attempt.error_type,  # error_type
+        attempt.error_code,  # error_code
+        attempt.error_message,  # error_message
+        attempt.succeeded,  # succeeded
+        attempt.upstream_cost,  # upstream_cost
     )

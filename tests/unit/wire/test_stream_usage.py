@@ -1,8 +1,7 @@
 """Usage that comes in several events of one stream."""
 
-from tests.support.fakes import candidates
-
 from llmgateway.wire.openai_chat.stream import ChatDecoder
+from tests.support.fakes import candidates
 
 
 def told(*usages: str) -> tuple[int, int, int, int]:
@@ -16,7 +15,8 @@ def told(*usages: str) -> tuple[int, int, int, int]:
 
 
 def test_the_last_value_counts_and_nothing_is_summed() -> None:
-    assert told('{"prompt_tokens":5,"completion_tokens":1}', '{"prompt_tokens":5,"completion_tokens":9}') == (5, 0, 9, 0)
+    first, last = '{"prompt_tokens":5,"completion_tokens":1}', '{"prompt_tokens":5,"completion_tokens":9}'
+    assert told(first, last) == (5, 0, 9, 0)
 
 
 def test_an_absent_figure_keeps_its_last_value() -> None:
