@@ -113,7 +113,7 @@ class Front:
         self.gateway.meters.in_flight += 1
         task = asyncio.get_running_loop().create_task(self.gateway.chat(body, key=key, facts=facts, down=inbound))
         inbound.task = task
-        task.add_done_callback(partial(self._done, inbound))
+        task.add_done_callback(partial(self._done, inbound, facts))
 
     def refuse(self, inbound: Inbound, error: GatewayError, *, peer: str | None) -> None:
         """Answers with an error; an authenticated chat request leaves a record of it."""
@@ -141,8 +141,10 @@ class Front:
         facts.client_ip = self._client_ip(get(b"x-forwarded-for"), peer) if self._proxies else peer
         return facts
 
-    def _done(self, inbound: Inbound, task: "asyncio.Task[None]") -> None:
+    def _done(self, inbound: Inbound, facts: RequestFacts, task: "asyncio.Task[None]") -> None:
         self.gateway.meters.in_flight -= 1
+        if not facts.begun and inbound.admitted is not None:
+            self.gateway.vanished(key=inbound.admitted, facts=facts, down=inbound)
         if not task.cancelled() and (error := task.exception()) is not None:
             failed(inbound, error)
 

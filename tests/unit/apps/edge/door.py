@@ -56,11 +56,13 @@ class ScriptedGateway:
         self.refusals: list[str] = []
         self.cancelled = 0
         self.meters = Meters()
+        self.vanishings: list[str] = []
         self.journal = Accepting()
         self.snapshot = snapshot()
 
     async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         assert key.name == "door"
+        facts.begun = True
         self.bodies.append(body)
         self.facts.append(facts)
         try:
@@ -68,6 +70,10 @@ class ScriptedGateway:
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
+
+    def vanished(self, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
+        assert key.name == "door"
+        self.vanishings.append(facts.request_id)
 
     def refuse(self, error: GatewayError, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         assert key.name == "door"
