@@ -14,6 +14,7 @@ from typing import Any, Final
 from msgspec import Raw
 
 from llmgateway.apps.edge.front import Front, Limits
+from llmgateway.apps.edge.mishap import note
 from llmgateway.apps.edge.openapi import document
 from llmgateway.apps.edge.pages import Pages
 from llmgateway.apps.edge.patrol import Patrol
@@ -101,7 +102,7 @@ class Assembly:
             fetcher=GuardedFetcher(allow_private_network=self.settings.server.allow_private_fetch, dialer=dialer),
             journal=self.journal,
             meters=self.meters,
-            report=_report,
+            report=lambda log_id, error: note(f"exchange {log_id}", error),
         )
         pages = Pages(
             self.gateway, key_page=self._key_page, readiness=self._readiness, metrics=self._metrics, openapi=document
@@ -237,12 +238,3 @@ def _limits(settings: Settings) -> Limits:
         keep_alive_s=server.keep_alive_s,
         trusted_proxies=server.trusted_proxies,
     )
-
-
-def _report(log_id: str, error: BaseException) -> None:
-    """A bug: where it happened, never what it was given (values may hold what a caller sent, or a key)."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_qualname} line {trace.tb_lineno}" if trace is not None else "unknown"
-    _log.error("exchange %s failed: %s in %s", log_id, type(error).__name__, where)
