@@ -114,7 +114,7 @@ def _nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...]) -> Ga
     if spoken:
         message = f"'{name}' cannot be used yet: this version does not speak the protocol {', '.join(spoken)}."
         return GatewayError(errors.NO_PROVIDER, message, param="model")
-    how = " or ".join([f"{variable} (for {provider})" for provider, variable in sorted(route.env)[:5]])
+    how = " or ".join([f"{variable} (for {provider})" for provider, variable in route.env[:3]])
     advice = f"Set {how} in the environment." if how else "Add api_keys to the provider's section of llmgateway.toml."
     return GatewayError(errors.NO_PROVIDER, f"No provider is configured for '{name}'. {advice}", param="model")
 

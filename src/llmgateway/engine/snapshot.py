@@ -103,7 +103,7 @@ class Snapshot:
             tuple(excluded),
             resolution.provider,
             resolution.region,
-            tuple([(row.id, row.env[0]) for row in rows if row.env]),
+            tuple([(row.id, row.env[0]) for row in rows if row.env and row.protocol in self.protocols]),
         )
 
     def _unusable(self, mapping: Mapping) -> str | None:
