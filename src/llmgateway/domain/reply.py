@@ -77,12 +77,11 @@ class ChoiceDelta(Struct):
 class Wire(Struct, frozen=True):
     """Events of one upstream read that may be forwarded as they are, but for the envelope.
 
-    Each of the `events` in `data` begins with the chunk's `prefix` and ends with a blank line. `content_bytes` is
-    about how much text they carry.
+    `tails`: what each of them holds behind the chunk's `prefix`, without the blank line. `content_bytes` is about how
+    much text they carry.
     """
 
-    data: bytes
-    events: int
+    tails: list[bytes]
     content_bytes: int
 
 

@@ -309,9 +309,9 @@ def test_every_attempt_has_a_row_and_an_entry_in_order() -> None:
 def test_only_text_a_client_sees_starts_the_clock() -> None:
     exchange = begun()
     exchange.observe(Chunk([ChoiceDelta(0, Delta(role="assistant", content=""))]))
-    exchange.observe(Chunk([], prefix=b"p", wire=Wire(b"", 1, 0)))
+    exchange.observe(Chunk([], prefix=b"p", wire=Wire([b""], 0)))
     assert exchange.first_content_ns == 0
-    exchange.observe(Chunk([], prefix=b"p", wire=Wire(b"", 1, 3)))
+    exchange.observe(Chunk([], prefix=b"p", wire=Wire([b""], 3)))
     assert exchange.first_content_ns
     assert exchange.content_characters == 3
 

@@ -7,8 +7,10 @@ import pytest
 from msgspec import Raw
 
 from llmgateway.domain.errors import UPSTREAM_ERROR, GatewayError
-from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, ToolCallDelta, ToolFunctionDelta, Wire
+from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, ToolCallDelta, ToolFunctionDelta
 from llmgateway.wire.openai_chat.encode import DONE, StreamEncoder, error_body, whole_answer
+from llmgateway.wire.openai_chat.stream import ChatDecoder
+from tests.support.fakes import candidates
 
 PREFIX = b'{"id":"theirs","object":"chat.completion.chunk","created":5,"model":"m","system_fingerprint":"fp","choices":'
 
@@ -26,8 +28,12 @@ def events(data: bytes) -> list[dict[str, Any]]:
 
 
 def wire(*tails: bytes) -> Chunk:
-    data = b"".join(b"data: " + PREFIX + tail for tail in tails)
-    return Chunk([], prefix=PREFIX, wire=Wire(data, len(tails), 1))
+    """As the decoder makes it of a read behind a first event."""
+    decoder = ChatDecoder(to=candidates("one", clean=True).candidates[0], native=True)
+    decoder.feed(b"data: " + PREFIX + tail(""))
+    (chunk,) = decoder.feed(b"".join(b"data: " + PREFIX + tail for tail in tails))
+    assert chunk.wire is not None
+    return chunk
 
 
 def tail(text: str, rest: bytes = b"") -> bytes:

@@ -10,15 +10,13 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from llmgateway.domain.errors import GatewayError
-from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, Wire
+from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.wire.spans import is_null
 
 DONE: Final = b"data: [DONE]\n\n"
 _ENCODE: Final = msgspec.json.Encoder().encode
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "metadata", "error"))
-_END: Final = b"}\n\n"
-_NULL_USAGE_END: Final = b',"usage":null}\n\n'
 _NOTHING_CHOSEN: Final = b'"choices":[]'
 _NAIVE_CHOICE: Final = b'"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":null}]'
 
@@ -69,7 +67,8 @@ class StreamEncoder:
         out: list[bytes] = []
         for chunk in chunks:
             if chunk.wire is not None:
-                out.append(_forwarded(chunk.wire, theirs=b"data: " + chunk.prefix, ours=self._opening(chunk)))
+                opening = self._opening(chunk)
+                out.append(b"%b%b\n\n" % (opening, (b"\n\n" + opening).join(chunk.wire.tails)))
             elif chunk.choices:
                 event = self._event(chunk)
                 if event:
@@ -133,22 +132,6 @@ class StreamEncoder:
         if chunk.extra:
             return b"%b[%b],%b}\n\n" % (opening, body, _members(chunk.extra)[:-1])
         return b"%b[%b]}\n\n" % (opening, body)
-
-
-def _forwarded(wire: Wire, *, theirs: bytes, ours: bytes) -> bytes:
-    """The events of a native read with their opening exchanged, and without the null that stands for no usage.
-
-    Neither can occur within a JSON string. Both are exchanged at once where every event has both.
-    """
-    data = wire.data
-    if data.endswith(_NULL_USAGE_END):
-        if wire.events == 1:
-            return b"%b%b%b" % (ours, data[len(theirs) : -len(_NULL_USAGE_END)], _END)
-        joined = data.replace(_NULL_USAGE_END + theirs, _END + ours)
-        shrunk = len(theirs) - len(ours) + len(_NULL_USAGE_END) - len(_END)
-        if len(data) - len(joined) == (wire.events - 1) * shrunk:
-            return b"".join((ours, memoryview(joined)[len(theirs) : -len(_NULL_USAGE_END)], _END))
-    return data.replace(theirs, ours).replace(b'}],"usage":null', b"}]")
 
 
 def _delta_choice(choice: ChoiceDelta, *, hide_reasoning: bool) -> bytes:

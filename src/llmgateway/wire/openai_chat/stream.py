@@ -8,6 +8,7 @@ through needs no decoding. Everything else, event by event, takes the decoding l
 """
 
 import re
+from itertools import takewhile
 from typing import Any, Final
 
 import msgspec
@@ -52,6 +53,8 @@ _CLEAN_EVENTS: Final = re.compile(b"(?:%b)*+" % (_CLEAN_EVENT % (_CONTENT, _PADD
 _ONE_CLEAN_EVENT: Final = re.compile(_CLEAN_EVENT % (b"(%b)" % _CONTENT, b"(%b)" % _PADDING))
 _PADDINGS: Final = re.compile(rb'"obfuscation":"([A-Za-z0-9]*)')
 _ESCAPE: Final = re.compile(rb"\\u[dD][89abAB]..\\u....|\\u....|\\.")
+_NULL_USAGE: Final = b'}],"usage":null'
+"""Stands for no usage; bare quotes cannot occur within a JSON string."""
 _LEARN_LIMIT: Final = 4
 _MOST_CARRIED: Final = 256
 
@@ -66,6 +69,7 @@ class ChatDecoder:
         self._native = native
         self._learn = _LEARN_LIMIT
         self._prefix = b""
+        self._opening = b""
         self._fixed = 0
         self._padded = False
         self._carried: dict[str, Raw] | None = None
@@ -102,28 +106,31 @@ class ChatDecoder:
 
     def _forward(self, data: bytes, chunks: list[Chunk]) -> bytes:
         """The native lane: takes the clean events at the start of `data`, returns what is left to be decoded."""
-        prefix = self._prefix
-        cut = data.rfind(b"\n\n") + 2
-        if cut < 2 or not data.startswith(b"data: ") or not data.startswith(prefix, 6):
+        opening = self._opening
+        cut = data.rfind(b"\n\n")
+        if cut < 0 or not data.startswith(opening):
             return data
-        block = data[:cut]
-        opening = b"data: " + prefix
-        tails = block.replace(opening, b"")
-        match = _CLEAN_EVENTS.match(tails)
+        size = len(opening)
+        events = data[:cut].split(b"\n\n")
+        tails = [event[size:] for event in events if event.startswith(opening)]
+        if len(tails) != len(events):
+            tails = [event[size:] for event in takewhile(lambda event: event.startswith(opening), events)]
+        joined = b"\n\n".join(tails) + b"\n\n"
+        match = _CLEAN_EVENTS.match(joined)
         end = match.end() if match is not None else 0
-        if end == 0:
+        if end == 0 or not _is_utf8(joined):
             return data
-        events = (cut - len(tails)) // len(opening) if end == len(tails) else tails.count(b"\n\n", 0, end)
-        taken = end + events * len(opening)
-        forwarded = block if taken == cut else block[:taken]
-        plain = forwarded.isascii()
-        if not plain and not _is_utf8(forwarded):
-            return data
-        if plain and self._fixed and not self._padded and b"\\" not in tails:
-            characters = end - events * self._fixed
+        if end != len(joined):
+            joined = joined[:end]
+            tails = joined[:-2].split(b"\n\n")
+        if self._fixed and not self._padded and joined.isascii() and b"\\" not in joined:
+            characters = end - len(tails) * self._fixed
         else:
-            characters = self._characters(tails, end, events)
-        chunks.append(Chunk([], prefix=prefix, wire=Wire(forwarded, events, characters)))
+            characters = self._characters(joined, end, len(tails))
+        taken = end + len(tails) * size
+        if _NULL_USAGE in joined:
+            tails = joined[:-2].replace(_NULL_USAGE, b"}]").split(b"\n\n")
+        chunks.append(Chunk([], prefix=self._prefix, wire=Wire(tails, characters)))
         return data[taken:]
 
     def _characters(self, tails: bytes, end: int, events: int) -> int:
@@ -245,6 +252,7 @@ class ChatDecoder:
         if b"\n" in payload or any(not is_null(envelope[name]) for name in _PER_EVENT & envelope.keys()):
             return
         self._prefix = payload[:cut]
+        self._opening = b"data: " + self._prefix
 
     def _fail(self, error: UpstreamError, chunks: list[Chunk]) -> None:
         self._ended = True
