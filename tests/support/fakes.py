@@ -65,6 +65,12 @@ class FakeResponse:
             await step.wait()
         return b""
 
+    async def pump(self, step: Callable[[bytes], bool]) -> bool:
+        while data := await self.read():
+            if step(data):
+                return True
+        return False
+
     async def body(self, *, limit: int) -> bytes:
         body = b""
         while data := await self.read():

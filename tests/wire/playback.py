@@ -60,6 +60,12 @@ class PlayedAnswer:
     async def read(self) -> bytes:
         return next(self._pieces, b"")
 
+    async def pump(self, step: Callable[[bytes], bool]) -> bool:
+        while data := await self.read():
+            if step(data):
+                return True
+        return False
+
     async def body(self, *, limit: int) -> bytes:
         whole = b"".join(self._pieces)
         if len(whole) > limit:

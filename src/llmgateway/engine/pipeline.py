@@ -18,7 +18,7 @@ from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.media import check_media
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.plan import plan_route
-from llmgateway.engine.ports import Downstream, Fetcher, Journal, Transport
+from llmgateway.engine.ports import Downstream, Fetcher, Journal, Transport, UpstreamResponse
 from llmgateway.engine.settle import Settlement, settle
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.openai_chat.encode import StreamEncoder, error_body, whole_answer
@@ -119,21 +119,11 @@ class _Line:
     async def relay(self, chat: Chat, committed: Committed) -> None:
         """Hands on what comes until the provider is done, fails, or the caller leaves (then this is cancelled)."""
         encoder = self._encoder = self._stream_encoder(chat)
-        decoder, response, down = committed.decoder, committed.response, self._down
+        decoder, response = committed.decoder, committed.response
         try:
             ended = self._pass_on(committed.chunks, encoder)
-            while decoder is not None and response is not None and not ended:
-                if down.congested:
-                    await down.drain()
-                try:
-                    data = await response.read()
-                except UpstreamError:
-                    if not _complete(chat, decoder):
-                        raise
-                    data = b""
-                ended = self._pass_on(decoder.feed(data) if data else _remainder(chat, decoder), encoder, observe=True)
-                if not data:
-                    break
+            if decoder is not None and response is not None and not ended:
+                await self._pump(chat, decoder, response, encoder)
             if decoder is not None and not decoder.finished:
                 raise truncated(self._exchange.attempts[-1].deployment)
         except UpstreamError as error:
@@ -147,6 +137,29 @@ class _Line:
         finally:
             if response is not None:
                 response.close()
+
+    async def _pump(self, chat: Chat, decoder: Decoder, response: UpstreamResponse, encoder: StreamEncoder) -> None:
+        """Each read goes out as it comes in; a caller that reads too slowly stops the reading."""
+        down = self._down
+        ended = False
+
+        def step(data: bytes) -> bool:
+            nonlocal ended
+            ended = self._pass_on(decoder.feed(data), encoder, observe=True)
+            return ended or down.congested
+
+        while not ended:
+            if down.congested:
+                await down.drain()
+            try:
+                more = await response.pump(step)
+            except UpstreamError:
+                if not _complete(chat, decoder):
+                    raise
+                more = False
+            if not more:
+                self._pass_on(_remainder(chat, decoder), encoder, observe=True)
+                return
 
     def fail(self, error: GatewayError) -> None:
         """Tells the caller: as a whole answer, or as the last event of a stream that has begun."""

@@ -23,6 +23,14 @@ class UpstreamResponse(Protocol):
         """
         ...
 
+    async def pump(self, step: Callable[[bytes], bool]) -> bool:
+        """Gives `step` what arrives, as it arrives, without waking anybody for it.
+
+        True once `step` said that it has enough for now, False at the body's clean end. Raises as `read` does, and
+        whatever `step` raises.
+        """
+        ...
+
     async def body(self, *, limit: int) -> bytes:
         """The whole body; UPSTREAM_ERROR once it exceeds `limit` bytes."""
         ...

@@ -106,6 +106,12 @@ class SimulatedResponse:
             self._playing.leave()
             raise
 
+    async def pump(self, step: Callable[[bytes], bool]) -> bool:
+        while data := await self.read():
+            if step(data):
+                return True
+        return False
+
     async def body(self, *, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0

@@ -292,6 +292,8 @@ class Connection(asyncio.Protocol):
         elif exchange.limit is not None:
             if self._unread_bytes > exchange.limit:
                 self._bound(exchange, limit=exchange.limit)
+        elif exchange.step is not None:
+            exchange.pass_on(self.take())
         elif exchange.waiter is not None:
             exchange.wake()
         elif self._unread_bytes > self._limits.unread_bytes and not self._paused and self._transport is not None:

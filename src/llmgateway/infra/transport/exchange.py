@@ -5,7 +5,7 @@ is no longer wanted.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from llmgateway.domain.errors import UpstreamError
@@ -19,11 +19,12 @@ class Exchange:
     """An UpstreamResponse. `status` is 0 until the head has arrived.
 
     While `connection` is set the answer is still arriving; afterwards `rest` holds what was not read yet, and `error`
-    how it ended, None being well. `limit` is set once the body is wanted whole. `stale`: a connection used before was
-    closed by the peer without one byte of this answer, so the request may be sent again.
+    how it ended, None being well. `step` takes what arrives while somebody pumps. `limit` is set once the body is
+    wanted whole. `stale`: a connection used before was closed by the peer without one byte of this answer, so the
+    request may be sent again.
     """
 
-    __slots__ = ("connection", "error", "headers", "limit", "loop", "peer", "rest", "stale", "status", "waiter")
+    __slots__ = ("connection", "error", "headers", "limit", "loop", "peer", "rest", "stale", "status", "step", "waiter")
 
     def __init__(self, connection: "Connection", *, loop: asyncio.AbstractEventLoop, peer: str) -> None:
         self.connection: Connection | None = connection
@@ -35,6 +36,7 @@ class Exchange:
         self.error: UpstreamError | None = None
         self.limit: int | None = None
         self.stale = False
+        self.step: Callable[[bytes], bool] | None = None
         self.waiter: asyncio.Future[None] | None = None
 
     async def answered(self) -> bool:
@@ -69,6 +71,49 @@ class Exchange:
         if self.error is not None:
             raise self.error
         return b""
+
+    async def pump(self, step: Callable[[bytes], bool]) -> bool:
+        """Gives `step` what arrives, from within the socket's callback, so that nobody is woken for a piece.
+
+        True once `step` said that it has enough, False at the body's clean end. Raises as `read` does, and whatever
+        `step` raises.
+        """
+        while (connection := self.connection) is not None:
+            data = connection.take()
+            if data and step(data):
+                return True
+            self.step = step
+            waiter = self.waiter = self.loop.create_future()
+            try:
+                await waiter
+            except BaseException:
+                self.close()
+                raise
+            if self.step is None:
+                return True
+            self.step = None
+        if self.rest:
+            data, self.rest = self.rest, b""
+            if step(data):
+                return True
+        if self.error is not None:
+            raise self.error
+        return False
+
+    def pass_on(self, data: bytes) -> None:
+        """A piece for the step that waits for it; its verdict, or what it raised, ends the wait."""
+        step, waiter = self.step, self.waiter
+        if step is None or waiter is None or waiter.done():
+            return
+        try:
+            if not step(data):
+                return
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits, in their own task
+            self.step = self.waiter = None
+            waiter.set_exception(error)
+            return
+        self.step = self.waiter = None
+        waiter.set_result(None)
 
     async def body(self, *, limit: int) -> bytes:
         if self.connection is not None:

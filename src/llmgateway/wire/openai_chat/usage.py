@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import astuple
 
 from llmgateway.domain.usage import Usage
 from llmgateway.wire.spans import is_null
@@ -67,13 +68,24 @@ def read_reported(span: Raw | None) -> ReportedUsage | None:
 
 def continued(before: ReportedUsage, now: ReportedUsage) -> ReportedUsage:
     """Cumulative usage of a stream: the last value counts, and a figure that is absent keeps its last one."""
-    values = {name: _continued(getattr(before, name), getattr(now, name)) for name in ReportedUsage.__struct_fields__}
-    return ReportedUsage(**values)
+    if _shape(now) == _shape(before):
+        return now
+    values = [_continued(*pair) for pair in zip(astuple(before), astuple(now), strict=True)]
+    return ReportedUsage(*values)
+
+
+def _shape(reported: ReportedUsage) -> list[bool]:
+    """Which figures are there; providers send the same ones in every event."""
+    shape = [value is None for value in astuple(reported)]
+    for details in (reported.prompt_tokens_details, reported.completion_tokens_details):
+        if details is not None:
+            shape += [value is None for value in astuple(details)]
+    return shape
 
 
 def _continued(before: Any, now: Any) -> Any:
     if isinstance(before, _Details) and isinstance(now, _Details):
-        return _Details(*[_continued(getattr(before, name), getattr(now, name)) for name in _Details.__struct_fields__])
+        return _Details(*[_continued(*pair) for pair in zip(astuple(before), astuple(now), strict=True)])
     return before if now is None else now
 
 
