@@ -139,14 +139,21 @@ class _Line:
                 response.close()
 
     async def _pump(self, chat: Chat, decoder: Decoder, response: UpstreamResponse, encoder: StreamEncoder) -> None:
-        """Each read goes out as it comes in; a caller that reads too slowly stops the reading."""
+        """Each read goes out as it comes in; a caller that reads too slowly stops the reading.
+
+        What the provider says went wrong is always told; a connection that breaks behind a complete answer is not.
+        """
         down = self._down
         ended = False
+        told: UpstreamError | None = None
 
         def step(data: bytes) -> bool:
-            nonlocal ended
-            ended = self._pass_on(decoder.feed(data), encoder, observe=True)
-            return ended or down.congested
+            nonlocal ended, told
+            try:
+                ended = self._pass_on(decoder.feed(data), encoder, observe=True)
+            except UpstreamError as error:
+                told = error
+            return ended or told is not None or down.congested
 
         while not ended:
             if down.congested:
@@ -157,6 +164,8 @@ class _Line:
                 if not _complete(chat, decoder):
                     raise
                 more = False
+            if told is not None:
+                raise told
             if not more:
                 self._pass_on(_remainder(chat, decoder), encoder, observe=True)
                 return
