@@ -18,7 +18,13 @@ from llmgateway.apps.edge.mishap import note
 from llmgateway.apps.edge.openapi import document
 from llmgateway.apps.edge.pages import Pages
 from llmgateway.apps.edge.patrol import Patrol
-from llmgateway.apps.simulator.inprocess import HOST, SimulatorTransport, simulator_models, simulator_provider
+from llmgateway.apps.simulator.inprocess import (
+    HOST,
+    PROVIDER_ID,
+    SimulatorTransport,
+    simulator_models,
+    simulator_provider,
+)
 from llmgateway.catalog.lookup import load as load_catalog
 from llmgateway.control.keys import FirstKey, ensure_first_key
 from llmgateway.domain.identity import ApiKey
@@ -146,7 +152,7 @@ class Assembly:
     def _build(self) -> Snapshot:
         """The simulator is always there, under its own name, and never competes for another."""
         rows = self.operator
-        simulated = Credential(provider="simulator", secret="", fingerprint=self._fingerprint("simulator"))
+        simulated = Credential(provider=PROVIDER_ID, secret="", fingerprint=self._fingerprint(PROVIDER_ID))
         return Snapshot(
             catalog=self._catalog.merged((*rows.providers, simulator_provider()), (*rows.models, *simulator_models())),
             keys=(*self._stored_keys, *static_keys(self.settings)),
