@@ -25,7 +25,8 @@ CONSUMED = {"models", "usage", "include_reasoning", "provider", "transforms", "r
 def deployment(provider: Provider, model: str) -> Deployment:
     mapping = Mapping(provider=provider.id, model=model, upstream=model)
     return Deployment(
-        provider=provider, mapping=mapping, protocol="openai-chat", region=None, head=b"", used_model=model,
+        provider=provider, mapping=mapping, protocol="openai-chat", region=None, head=b"", head_stream=b"",
+        used_model=model,
         credential=Credential(provider=provider.id, secret="s", fingerprint="f"), origin=Origin("https", "h", 443),
         parameters=compile_parameters(provider, mapping),
     )  # fmt: skip

@@ -67,7 +67,8 @@ class ParameterPolicy(msgspec.Struct, frozen=True, kw_only=True):
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A provider is this row. The same struct is in the shipped catalogue, the operator's file and the database.
 
-    `env`: variable names of its key, the provider's own SDK's first. `auth`: `bearer`, `none` or `header:<name>`.
+    `path`, and `stream_path` where a stream is asked for elsewhere, follow the base URL. `env`: variable names of its
+    key, the provider's own SDK's first. `auth`: `bearer`, `none` or `header:<name>`.
     `clean`: its stream deltas keep our invariants, so that the native lane may forward them. `unknown_fields`:
     `pass` sends fields nobody knows on, `list` leaves them out and lists them. `any_model`: takes any model name
     (custom providers without a models list). `aggregator`: resells other vendors' models.
@@ -78,6 +79,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol = "openai-chat"
     base_url: str = ""
     path: str = "/chat/completions"
+    stream_path: str = ""
     env: tuple[str, ...] = ()
     auth: str = "bearer"
     clean: bool = False
@@ -179,7 +181,8 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """A mapping, one credential and one region: what an attempt is sent to. All of it is precomputed per snapshot.
 
-    `head` is the serialised request line and headers (host, authorization, content-type …) without content-length.
+    `head` is the serialised request line and headers (host, authorization, content-type …) without content-length,
+    `head_stream` the same for a request whose answer is to be streamed.
     `used_model`: `provider/model[:region]`, the `model` of the answer. `timeouts` are those of a stream,
     `timeouts_whole` of a whole answer, whose head may come only when all of it is written.
     """
@@ -190,6 +193,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None
     origin: Origin
     head: bytes
+    head_stream: bytes
     used_model: str
     parameters: ParameterPlan
     protocol: str

@@ -19,7 +19,6 @@ from llmgateway.wire.upstream import Decoder, Upstream
 MAX_WHOLE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERROR_BYTES: Final = 1024 * 1024
 _HELD_CHUNKS: Final = 1000
-_EVENT_STREAM: Final = b"text/event-stream"
 _JSON: Final = b"json"
 
 
@@ -68,7 +67,7 @@ async def _try(exchange: Exchange, chat: Chat, tried: Attempt, *, codec: Upstrea
         tried.status_code = response.status
         if not 200 <= response.status < 300:
             raise codec.error(response.status, response.headers, await response.body(limit=MAX_ERROR_BYTES), to=to)
-        if _is_stream(response, expected=chat.streamed, to=to):
+        if _is_stream(response, codec.stream_type, expected=chat.streamed, to=to):
             return await _open_stream(exchange, chat, response, codec=codec, to=to)
         chunk = codec.whole(await response.body(limit=MAX_WHOLE_BYTES), chat=chat, to=to)
         exchange.observe(chunk)
@@ -102,14 +101,14 @@ def _with_headers(request: HttpRequest, facts: RequestFacts, *, to: Deployment) 
     return HttpRequest(request.origin, head, request.body)
 
 
-def _is_stream(response: UpstreamResponse, *, expected: bool, to: Deployment) -> bool:
+def _is_stream(response: UpstreamResponse, stream_type: bytes, *, expected: bool, to: Deployment) -> bool:
     """Events or one JSON object, by the content type; a provider may answer with the one we did not ask for."""
     kind = b""
     for name, value in response.headers:
         if name == b"content-type":
             kind = value.lower()
             break
-    if kind.startswith(_EVENT_STREAM):
+    if kind.startswith(stream_type):
         return True
     if not kind or kind.startswith((b"text/plain", b"application/octet-stream")):
         return expected

@@ -131,13 +131,17 @@ class Snapshot:
         origin = Origin(
             scheme, url.hostname or "", url.port or (443 if scheme == "https" else 80), provider.allow_private_network
         )
+        host, prefix = url.netloc.rpartition("@")[2], url.path.rstrip("/")
         return Deployment(
             provider=provider,
             mapping=mapping,
             credential=credential,
             region=region,
             origin=origin,
-            head=self._head(provider, credential, host=url.netloc.rpartition("@")[2], path=url.path.rstrip("/")),
+            head=self._head(provider, credential, host=host, path=prefix + provider.path),
+            head_stream=self._head(
+                provider, credential, host=host, path=prefix + (provider.stream_path or provider.path)
+            ),
             used_model=f"{provider.id}/{mapping.model}:{region}" if region else f"{provider.id}/{mapping.model}",
             parameters=compile_parameters(provider, mapping),
             protocol=mapping.protocol or provider.protocol,
@@ -147,7 +151,7 @@ class Snapshot:
 
     def _head(self, provider: Provider, credential: Credential, *, host: str, path: str) -> bytes:
         lines = [
-            f"POST {path}{provider.path} HTTP/1.1",
+            f"POST {path} HTTP/1.1",
             f"host: {host}",
             authorization_line(provider.auth, secret=credential.secret),
             "content-type: application/json",

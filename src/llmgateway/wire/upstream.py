@@ -23,7 +23,9 @@ class Decoder(Protocol):
 
 
 class Upstream(Protocol):
-    """A wire protocol, without I/O."""
+    """A wire protocol, without I/O. `stream_type`: the content type of its streamed answers."""
+
+    stream_type: bytes
 
     def build(self, chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
         """The request, and the parameters that were left out."""

@@ -22,6 +22,7 @@ def deployment(
         region=None,
         origin=Origin("https", "acme.test", 443),
         head=b"POST /v1/chat/completions HTTP/1.1\r\n",
+        head_stream=b"POST /v1/chat/completions HTTP/1.1\r\n",
         used_model="acme/m",
         parameters=compile_parameters(provider, mapping),
     )

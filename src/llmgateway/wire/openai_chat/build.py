@@ -41,7 +41,8 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
         _ours(chat, to, body, dropped)
     for name, text in plan.force.items():
         body[name] = Raw(text.encode())
-    return HttpRequest(to.origin, to.head, msgspec.json.encode(body)), tuple(dropped)
+    head = to.head_stream if chat.streamed else to.head
+    return HttpRequest(to.origin, head, msgspec.json.encode(body)), tuple(dropped)
 
 
 def _policy(name: str, span: Raw, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:

@@ -16,6 +16,8 @@ from llmgateway.wire.upstream import Decoder
 class OpenAIChat:
     """Implements `Upstream`."""
 
+    stream_type = b"text/event-stream"
+
     def build(self, chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
         return build_request(chat, to=to)
 

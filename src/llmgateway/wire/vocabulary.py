@@ -1,0 +1,13 @@
+"""What a wire protocol has words for; each codec states its own, and the parameter plans are compiled from it."""
+
+import msgspec
+
+
+class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
+    """`fields`: request fields that the protocol carries, as they are or translated. A harmless field that is not
+    among them is left out and listed. `lacks`: capabilities that no model can have through this protocol, so that a
+    request which needs one of them is never sent there.
+    """
+
+    fields: frozenset[str]
+    lacks: frozenset[str] = frozenset()
