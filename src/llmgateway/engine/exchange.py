@@ -16,10 +16,7 @@ from llmgateway.domain.usage import Usage, cost_of
 
 
 class RequestFacts(msgspec.Struct):
-    """What the edge knows of a request besides its body; text already cleaned of control characters.
-
-    `begun`: the pipeline has it, and will see to its record.
-    """
+    """What the edge knows of a request besides its body; text already cleaned of control characters."""
 
     request_id: str
     session_id: str | None = None
@@ -31,7 +28,6 @@ class RequestFacts(msgspec.Struct):
     timeout_s: float | None = None
     hops: bytes = b""
     simulator: bytes = b""
-    begun: bool = False
 
 
 def _now_us() -> int:

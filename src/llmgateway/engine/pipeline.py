@@ -54,7 +54,6 @@ class Gateway:
 
     async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         """One POST /v1/chat/completions, from its body to its last byte."""
-        facts.begun = True
         exchange = Exchange(log_id=self._ids.next(), key=key, facts=facts)
         line = _Line(self, exchange, down)
         try:
@@ -83,10 +82,6 @@ class Gateway:
     def refuse(self, error: GatewayError, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         """An authenticated request that is refused before its body is read: it has a record all the same."""
         _Line(self, Exchange(log_id=self._ids.next(), key=key, facts=facts), down).fail(error)
-
-    def vanished(self, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
-        """A caller that left before `chat` could begin; a task cancelled so early never runs."""
-        _Line(self, Exchange(log_id=self._ids.next(), key=key, facts=facts), down).cancel()
 
 
 class _Line:

@@ -12,6 +12,7 @@ import msgspec
 
 from llmgateway.domain.errors import INVALID_VALUE, GatewayError, UpstreamError
 from llmgateway.domain.routing import HttpRequest, Origin, Timeouts
+from llmgateway.engine.errand import within
 from llmgateway.infra.transport.address import is_public
 from llmgateway.infra.transport.connection import Connection
 from llmgateway.infra.transport.dialer import Dialer, Reach, peer_name
@@ -63,7 +64,7 @@ class GuardedFetcher:
         `types`: what is accepted, as `image/png` or `image/*`. Raises GatewayError INVALID_VALUE naming `param`.
         """
         try:
-            async with asyncio.timeout(self._limits.total_s):
+            async with within(self._limits.total_s):
                 return await self._follow(url, limit=limit, types=types)
         except TimeoutError:
             reason = f"it was not there within {self._limits.total_s:g} s"

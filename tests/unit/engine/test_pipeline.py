@@ -186,13 +186,6 @@ async def test_a_stream_that_has_not_begun_fails_with_its_status() -> None:
     assert bench.transport.responses[0].closed
 
 
-async def test_a_caller_that_left_before_its_request_began_has_a_record_too() -> None:
-    bench = Bench()
-    bench.gateway.vanished(key=KEY, facts=RequestFacts("request-1"), down=bench.down)
-    row = bench.journal.exchange
-    assert (row["status"], row["outcome"], row["request_id"]) == (499, "canceled", "request-1")
-
-
 async def test_a_request_refused_before_its_body_has_a_record_too() -> None:
     bench = Bench()
     error = GatewayError(errors.OVERLOADED, "Busy.", retry_after_s=1)

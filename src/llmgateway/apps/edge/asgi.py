@@ -121,8 +121,8 @@ class _Inbound(Inbound):
         self.gone = True
         self._room.set()
         self._news.set()
-        if self.task is not None:
-            self.task.cancel()
+        if self.errand is not None:
+            self.errand.cancel()
 
     async def deliver(self, send: Send, *, silence_s: float) -> None:
         """Hands the answer over until its end, or until the client has left."""

@@ -60,6 +60,13 @@ def malformed(why: str) -> GatewayError:
     return GatewayError(errors.BAD_REQUEST, f"The request is not well-formed HTTP: {why}.")
 
 
+def not_http(error: httptools.HttpParserError) -> GatewayError:
+    """What the parser could not read."""
+    if "HTTP version" in str(error):
+        return GatewayError(errors.HTTP_VERSION, "This HTTP version is not supported. Use HTTP/1.1.")
+    return malformed(str(error))
+
+
 def foreign_request_line(data: bytes) -> tuple[bytes, bytes] | None:
     """Method and path of a request line whose only fault is a method that the parser does not know."""
     line = _REQUEST_LINE.match(data)

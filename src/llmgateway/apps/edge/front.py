@@ -7,19 +7,23 @@ before the key; a body that will not be read closes the connection.
 import asyncio
 import ipaddress
 import re
+import time
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Final
 
 import msgspec
 
-from llmgateway.apps.edge.inbound import Inbound
+from llmgateway.apps.edge.heads import Head, KnownHeads
+from llmgateway.apps.edge.inbound import Inbound, Line
 from llmgateway.apps.edge.mishap import failed
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.ids import LogIds, clean_request_id
 from llmgateway.engine.authenticate import authenticate
+from llmgateway.engine.errand import Errand
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.pipeline import Gateway, error_headers
 from llmgateway.wire.openai_chat.encode import error_body
@@ -29,6 +33,8 @@ _JSON: Final = b"application/json"
 _CUSTOM: Final = b"x-llmgateway-"
 _HOP: Final = b"x-llmgateway-hop"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_VARYING: Final = frozenset((b"x-request-id", b"traceparent", b"expect"))
+"""Headers that differ from request to request: a head with one of them is not worth remembering."""
 _MAX_CUSTOM: Final = 32
 _MAX_HOPS_BYTES: Final = 1024
 
@@ -70,6 +76,7 @@ class Front:
         self._exact = {route.path: route for route in routes if not route.path.endswith(b"/")}
         self._prefixes = [route for route in routes if route.path.endswith(b"/")]
         self._ids = LogIds()
+        self._heads = KnownHeads()
         self._proxies = [ipaddress.ip_network(proxy) for proxy in limits.trusted_proxies]
 
     def admit(self, inbound: Inbound, *, length: int | None) -> None:
@@ -108,12 +115,44 @@ class Front:
         key = inbound.admitted
         if key is None:
             raise AssertionError("only admitted requests are dispatched")  # a bug, not an input
-        body = inbound.take_body()
-        facts = self.facts(inbound, peer=peer)
+        self._begin(inbound, inbound.take_body(), key=key, facts=self.facts(inbound, peer=peer))
+
+    def recognise(self, data: bytes, *, line: Line, peer: str | None, began_s: float) -> Inbound | None:
+        """The request that a read is, if its head is known and nothing about it wants a closer look; it has begun."""
+        found = self._heads.find(data)
+        if found is None:
+            return None
+        head, body = found
+        gateway = self.gateway
+        if head.snapshot is not gateway.snapshot or len(body) > self.limits.max_body_bytes or self._busy:
+            return None
+        key = head.key
+        if (key.expires_at is not None and key.expires_at <= time.time()) or not gateway.journal.accepting:
+            return None
+        inbound = Inbound(line, began_s=began_s)
+        facts = copy(head.facts)
+        facts.request_id = inbound.request_id = f"req_{self._ids.next()}"
+        facts.client_ip = peer
+        inbound.admitted = key
+        inbound.path = CHAT_PATH
+        inbound.body_bytes = len(body)
+        self.buffered_bytes += inbound.body_bytes
+        self._begin(inbound, body, key=key, facts=facts)
+        return inbound
+
+    def remember(self, data: bytes, inbound: Inbound) -> None:
+        """A chat request that was admitted and came in one read: its head will be recognised."""
+        fields = inbound.fields
+        if inbound.admitted is None or inbound.close_after or self._proxies or not _VARYING.isdisjoint(fields):
+            return
+        facts = self.facts(inbound, peer=None)
+        self._heads.learn(data, Head(facts, inbound.admitted, self.gateway.snapshot))
+
+    def _begin(self, inbound: Inbound, body: bytes, *, key: ApiKey, facts: RequestFacts) -> None:
         self.gateway.meters.in_flight += 1
-        task = asyncio.get_running_loop().create_task(self.gateway.chat(body, key=key, facts=facts, down=inbound))
-        inbound.task = task
-        task.add_done_callback(partial(self._done, inbound, facts))
+        inbound.errand = Errand(
+            self.gateway.chat(body, key=key, facts=facts, down=inbound), on_end=partial(self._done, inbound)
+        )
 
     def refuse(self, inbound: Inbound, error: GatewayError, *, peer: str | None) -> None:
         """Answers with an error; an authenticated chat request leaves a record of it."""
@@ -141,11 +180,9 @@ class Front:
         facts.client_ip = self._client_ip(get(b"x-forwarded-for"), peer) if self._proxies else peer
         return facts
 
-    def _done(self, inbound: Inbound, facts: RequestFacts, task: "asyncio.Task[None]") -> None:
+    def _done(self, inbound: Inbound, error: BaseException | None) -> None:
         self.gateway.meters.in_flight -= 1
-        if not facts.begun and inbound.admitted is not None:
-            self.gateway.vanished(key=inbound.admitted, facts=facts, down=inbound)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if error is not None and not isinstance(error, asyncio.CancelledError):
             failed(inbound, error)
 
     def _key(self, fields: dict[bytes, bytes]) -> ApiKey:
@@ -162,14 +199,18 @@ class Front:
             raise GatewayError(errors.LOOP_DETECTED, "This gateway is its own upstream. Check the providers' base_url.")
 
     def _check_load(self) -> None:
-        limits, gateway = self.limits, self.gateway
-        if gateway.meters.in_flight >= limits.max_in_flight or self.buffered_bytes > limits.max_buffered_bytes:
+        if self._busy:
             raise self.overloaded()
-        if not gateway.journal.accepting:
-            gateway.meters.overloaded += 1
+        if not self.gateway.journal.accepting:
+            self.gateway.meters.overloaded += 1
             raise GatewayError(
                 errors.OVERLOADED, "Requests cannot be recorded at the moment. Try again shortly.", retry_after_s=5
             )
+
+    @property
+    def _busy(self) -> bool:
+        limits = self.limits
+        return self.gateway.meters.in_flight >= limits.max_in_flight or self.buffered_bytes > limits.max_buffered_bytes
 
     def _route(self, path: bytes) -> Route | None:
         found = self._exact.get(path)

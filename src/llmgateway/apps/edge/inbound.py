@@ -3,7 +3,6 @@
 An `Inbound` is the pipeline's `Downstream`. It never reads from the socket and never decides what to answer.
 """
 
-import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final, Protocol
@@ -23,6 +22,12 @@ EVENT_LINES: Final = (
 
 def status_line(status: int) -> bytes:
     return _STATUS_LINES.get(status) or b"HTTP/1.1 %d Error\r\n" % status
+
+
+class Cancellable(Protocol):
+    """What is at work on an answer: an errand or a task."""
+
+    def cancel(self) -> object: ...
 
 
 class Line(Protocol):
@@ -49,9 +54,30 @@ class Inbound:
     """
 
     __slots__ = (
-        "_body", "_chunked", "_line", "_streaming", "admitted", "began_s", "begun", "body_bytes", "close_after", "done",
-        "expects", "extra_headers", "fields", "gone", "head_only", "http10", "method", "path", "query", "repeats",
-        "request_id", "takes_body", "task", "unread",
+        "_body",
+        "_chunked",
+        "_line",
+        "_streaming",
+        "admitted",
+        "began_s",
+        "begun",
+        "body_bytes",
+        "close_after",
+        "done",
+        "errand",
+        "expects",
+        "extra_headers",
+        "fields",
+        "gone",
+        "head_only",
+        "http10",
+        "method",
+        "path",
+        "query",
+        "repeats",
+        "request_id",
+        "takes_body",
+        "unread",
     )  # fmt: skip
 
     def __init__(self, line: Line, *, began_s: float = 0.0) -> None:
@@ -67,7 +93,7 @@ class Inbound:
         self.request_id = ""
         self.extra_headers: bytes = b""
         self.admitted: ApiKey | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.errand: Cancellable | None = None
         self.http10 = False
         self.close_after = False
         self.head_only = False

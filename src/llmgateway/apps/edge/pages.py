@@ -75,7 +75,7 @@ class Pages:
 
     def key(self, inbound: Inbound, key: ApiKey | None) -> None:
         if key is not None:
-            inbound.task = asyncio.get_running_loop().create_task(self._answer_key(inbound, key))
+            inbound.errand = asyncio.get_running_loop().create_task(self._answer_key(inbound, key))
 
     def healthz(self, inbound: Inbound, _key: ApiKey | None) -> None:
         inbound.send(200, (), b'{"status":"ok"}')

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import httptools
 
-from llmgateway.apps.edge.framing import check_head, check_size, foreign_request_line, malformed
+from llmgateway.apps.edge.framing import check_head, check_size, foreign_request_line, malformed, not_http
 from llmgateway.apps.edge.front import Front
 from llmgateway.apps.edge.inbound import Inbound
 from llmgateway.apps.edge.mishap import note
@@ -76,8 +76,8 @@ class EdgeProtocol(asyncio.Protocol):
         if current is not None:
             current.gone = True
             self._release(current)
-            if current.task is not None:
-                current.task.cancel()
+            if current.errand is not None:
+                current.errand.cancel()
         self.resume_writing()
         self.transport = None
         self._parser = None
@@ -94,6 +94,9 @@ class EdgeProtocol(asyncio.Protocol):
             self._hear_nothing()
             return
         reading = self.reading
+        fresh = reading is None and self.current is None and not self._queue and not self.congested
+        if fresh and self._recognised(data):
+            return
         had = reading.body_bytes if reading is not None else 0
         self._small = reading is None and len(data) <= self._front.limits.max_header_bytes
         try:
@@ -105,9 +108,22 @@ class EdgeProtocol(asyncio.Protocol):
         except httptools.HttpParserCallbackError as error:
             self._refuse_in_callback(error)
         except httptools.HttpParserError as error:
-            self._refuse_syntax(error)
+            if not self._deaf:
+                self._refuse(not_http(error), broken=True)
+        if fresh and self.current is not None:
+            self._front.remember(data, self.current)
         if reading is not None and reading is self.reading:
             self._went_on(reading, len(data) if reading.body_bytes == had else 0)
+
+    def _recognised(self, data: bytes) -> bool:
+        """The read is one request whose head is known; it is under way."""
+        now_s = self._patrol.now_s
+        inbound = self.current = self._front.recognise(data, line=self, peer=self._peer, began_s=now_s)
+        if inbound is None:
+            return False
+        self.last_activity_s = now_s
+        inbound.close_after = self._shutting_down
+        return True
 
     def pause_writing(self) -> None:
         self.congested = True
@@ -314,8 +330,7 @@ class EdgeProtocol(asyncio.Protocol):
         inbound.body_bytes = 0
 
     def _stay(self, rest: bytes) -> None:
-        """An offer to upgrade (`h2c`, as some clients make with every first request) is passed over. The parser takes
-        what follows for another protocol, so a fresh one goes on with the body."""
+        """An offer to upgrade (`h2c`) is passed over: the parser has stopped, a fresh one goes on with the body."""
         self._upgrading = False
         if self._deaf:
             return
@@ -351,8 +366,7 @@ class EdgeProtocol(asyncio.Protocol):
     # Refusals
 
     def _refuse(self, error: GatewayError, *, broken: bool = False) -> None:
-        """Answers the request being read, in its turn. A connection with an unread body, or one that is `broken`, is
-        not used again."""
+        """Answers the request being read, in its turn; with an unread body, or `broken`, the connection's last."""
         inbound = self.reading or Inbound(self, began_s=self._patrol.now_s)
         self.reading = None
         inbound.take_body()
@@ -362,24 +376,13 @@ class EdgeProtocol(asyncio.Protocol):
         self._deaf = self._deaf or inbound.close_after
         self._in_turn(inbound, error)
 
-    def _refuse_syntax(self, error: httptools.HttpParserError) -> None:
-        if self._deaf:
-            return
-        if "HTTP version" in str(error):
-            self._refuse(
-                GatewayError(errors.HTTP_VERSION, "This HTTP version is not supported. Use HTTP/1.1."), broken=True
-            )
-        else:
-            self._refuse(malformed(str(error)), broken=True)
-
     def _refuse_in_callback(self, error: httptools.HttpParserCallbackError) -> None:
         """httptools wraps what a callback raises."""
         cause = error.__context__
-        if isinstance(cause, GatewayError):
-            self._refuse(cause, broken=True)
-            return
-        note("reading a request", cause)
-        self._refuse(GatewayError(errors.INTERNAL, "The gateway failed."), broken=True)
+        if not isinstance(cause, GatewayError):
+            note("reading a request", cause)
+            cause = GatewayError(errors.INTERNAL, "The gateway failed.")
+        self._refuse(cause, broken=True)
 
     def _refuse_method(self, data: bytes) -> None:
         """Methods the parser does not know end it, but deserve the answer that other wrong methods get."""

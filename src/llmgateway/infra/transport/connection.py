@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
 
         `now` and `total_at`, when everything must be over, are loop times.
         """
-        exchange = Exchange(self, loop=self._loop, peer=self._peer)
+        exchange = Exchange(self, peer=self._peer)
         transport = self._transport
         self._exchange = exchange
         if self.closed or transport is None:
@@ -192,8 +192,9 @@ class Connection(asyncio.Protocol):
         if exchange is not None:
             exchange.connection = None
             exchange.error = error
-            exchange.wake()
         self.discard()
+        if exchange is not None:
+            exchange.wake()
 
     # --- what the socket calls --------------------------------------------------------------------------------------
 
@@ -219,6 +220,9 @@ class Connection(asyncio.Protocol):
             self._finish(exchange)
             return
         self._heard_at = self._now()
+        if self._head_at and exchange.status:
+            self._head_at = 0.0
+            self.deadline = min(self._heard_at + self._idle_s, self._total_at)
         if self._chunks:
             self._framing_bytes = 0
             self._unread_bytes += len(data)
@@ -227,9 +231,6 @@ class Connection(asyncio.Protocol):
             self._fail(unreadable(self._peer, self._oversized(), status_code=exchange.status))
         elif exchange.status and exchange.limit is None:
             exchange.wake()
-        if self._head_at and exchange.status:
-            self._head_at = 0.0
-            self.deadline = min(self._heard_at + self._idle_s, self._total_at)
 
     def eof_received(self) -> None:
         exchange = self._exchange
@@ -325,7 +326,6 @@ class Connection(asyncio.Protocol):
             if not self._released:
                 exchange.rest = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             chunks.clear()
-        exchange.wake()
         if self._reusable and self._transport is not None and not self._transport.get_write_buffer_size():
             if self._paused:
                 self._resume()
@@ -334,15 +334,16 @@ class Connection(asyncio.Protocol):
             self._owner.freed(self, keep_s=self._keep_s)
         else:
             self.discard()
+        exchange.wake()
 
     def _fail(self, error: UpstreamError) -> None:
         """The answer has ended badly; what had arrived can still be read before the error is."""
         rest = b"".join(self._chunks)
         exchange = self._exchange
-        self._owner.failed(error)
-        self.abandon(error)
         if exchange is not None:
             exchange.rest = rest
+        self._owner.failed(error)
+        self.abandon(error)
 
     def _refuse(self, error: Exception, *, exchange: Exchange) -> None:
         cause = error.__context__

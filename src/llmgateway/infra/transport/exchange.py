@@ -4,11 +4,11 @@ Holds no socket logic: the connection feeds it, and it tells the connection when
 is no longer wanted.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from llmgateway.domain.errors import UpstreamError
+from llmgateway.engine.errand import Waiter
 from llmgateway.infra.transport.failures import unreachable, unreadable
 
 if TYPE_CHECKING:
@@ -24,11 +24,10 @@ class Exchange:
     request may be sent again.
     """
 
-    __slots__ = ("connection", "error", "headers", "limit", "loop", "peer", "rest", "stale", "status", "step", "waiter")
+    __slots__ = ("connection", "error", "headers", "limit", "peer", "rest", "stale", "status", "step", "waiter")
 
-    def __init__(self, connection: "Connection", *, loop: asyncio.AbstractEventLoop, peer: str) -> None:
+    def __init__(self, connection: "Connection", *, peer: str) -> None:
         self.connection: Connection | None = connection
-        self.loop = loop
         self.peer = peer
         self.status = 0
         self.headers: Sequence[tuple[bytes, bytes]] = ()
@@ -37,12 +36,12 @@ class Exchange:
         self.limit: int | None = None
         self.stale = False
         self.step: Callable[[bytes], bool] | None = None
-        self.waiter: asyncio.Future[None] | None = None
+        self.waiter: Waiter | None = None
 
     async def answered(self) -> bool:
         """Waits for the head. False: nothing came and the request may be sent again. Raises UpstreamError."""
         while not self.status and self.connection is not None:
-            waiter = self.waiter = self.loop.create_future()
+            waiter = self.waiter = Waiter()
             try:
                 await waiter
             except BaseException:
@@ -59,7 +58,7 @@ class Exchange:
             data = connection.take()
             if data:
                 return data
-            waiter = self.waiter = self.loop.create_future()
+            waiter = self.waiter = Waiter()
             try:
                 await waiter
             except BaseException:
@@ -83,7 +82,7 @@ class Exchange:
             if data and step(data):
                 return True
             self.step = step
-            waiter = self.waiter = self.loop.create_future()
+            waiter = self.waiter = Waiter()
             try:
                 await waiter
             except BaseException:
@@ -103,24 +102,24 @@ class Exchange:
     def pass_on(self, data: bytes) -> None:
         """A piece for the step that waits for it; its verdict, or what it raised, ends the wait."""
         step, waiter = self.step, self.waiter
-        if step is None or waiter is None or waiter.done():
+        if step is None or waiter is None or waiter.done:
             return
         try:
             if not step(data):
                 return
-        except BaseException as error:  # noqa: BLE001 - told to whoever waits, in their own task
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits for it
             self.step = self.waiter = None
-            waiter.set_exception(error)
+            waiter.fail(error)
             return
         self.step = self.waiter = None
-        waiter.set_result(None)
+        waiter.wake()
 
     async def body(self, *, limit: int) -> bytes:
         if self.connection is not None:
             self.limit = limit
             self.connection.collect()
         while self.connection is not None:
-            waiter = self.waiter = self.loop.create_future()
+            waiter = self.waiter = Waiter()
             try:
                 await waiter
             except BaseException:
@@ -147,5 +146,4 @@ class Exchange:
         waiter = self.waiter
         if waiter is not None:
             self.waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+            waiter.wake()

@@ -8,6 +8,7 @@ import msgspec
 
 from llmgateway.domain.errors import UPSTREAM_TIMEOUT, UpstreamError
 from llmgateway.domain.routing import Origin
+from llmgateway.engine.errand import within
 from llmgateway.infra.transport.connection import Connection
 from llmgateway.infra.transport.dialer import Dialer, peer_name
 from llmgateway.infra.transport.failures import timed_out, unreachable
@@ -73,7 +74,7 @@ class Pool:
         phase = "connect" if connect_s < left_s else "total"
         waited = False
         try:
-            async with asyncio.timeout(min(connect_s, left_s)):
+            async with within(min(connect_s, left_s)):
                 while not self.closed:
                     if len(self.connections) + self._dialling < self._limits.connections_per_origin:
                         return await self._dial()

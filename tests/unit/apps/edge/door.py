@@ -56,13 +56,11 @@ class ScriptedGateway:
         self.refusals: list[str] = []
         self.cancelled = 0
         self.meters = Meters()
-        self.vanishings: list[str] = []
         self.journal = Accepting()
         self.snapshot = snapshot()
 
     async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         assert key.name == "door"
-        facts.begun = True
         self.bodies.append(body)
         self.facts.append(facts)
         try:
@@ -70,10 +68,6 @@ class ScriptedGateway:
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
-
-    def vanished(self, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
-        assert key.name == "door"
-        self.vanishings.append(facts.request_id)
 
     def refuse(self, error: GatewayError, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         assert key.name == "door"
@@ -151,7 +145,7 @@ def chat(body: bytes = b"{}", *, headers: tuple[tuple[str, str], ...] = ()) -> b
     return request(headers=(BEARER, JSON, *headers), body=body)
 
 
-def snapshot() -> Snapshot:
+def snapshot(*, key: str = KEY) -> Snapshot:
     """One key, one provider with a credential and one without."""
     price = Price(input=100_000, output=400_000)
     here = Mapping(provider="here", model="org/small", upstream="small", context=1000, max_output=100, price=price)
@@ -171,7 +165,7 @@ def snapshot() -> Snapshot:
             ApiKey(
                 id="k1",
                 name="door",
-                digest=hashlib.sha256(KEY.encode()).digest(),
+                digest=hashlib.sha256(key.encode()).digest(),
                 project=Project(id="p1", name="default"),
             ),
         ),

@@ -1,16 +1,11 @@
 """What a request's head decides: facts for the record, limits of load, loops, and who the client is behind proxies."""
 
-import asyncio
-from typing import cast
-
 import pytest
 
-from llmgateway.apps.edge.front import CHAT_PATH, Front, Limits
-from llmgateway.apps.edge.inbound import Inbound, Line
-from llmgateway.engine.pipeline import Gateway
+from llmgateway.apps.edge.front import Limits
 from tests.support.rawhttp import Answer, request, until
 from tests.unit.apps.edge.conftest import NewLoop
-from tests.unit.apps.edge.door import BEARER, INSTANCE, JSON, Door, ScriptedGateway, chat
+from tests.unit.apps.edge.door import BEARER, INSTANCE, JSON, Door, chat
 
 
 @pytest.fixture
@@ -136,18 +131,3 @@ def test_an_authenticated_refusal_leaves_a_record_and_another_a_count(door: Door
         client.send(request(headers=(BEARER, JSON, ("transfer-encoding", "chunked"))) + b"zz\r\n")
         assert client.answer().status == 400
     assert len(door.gateway.refusals) == 1
-
-
-async def test_a_task_that_never_ran_is_reported_as_a_caller_that_vanished() -> None:
-    """asyncio does not run a task that is cancelled before its first step, not even its `finally`."""
-    gateway = ScriptedGateway()
-    front = Front(gateway=cast("Gateway", gateway), limits=Limits(), routes=())
-    inbound = Inbound(cast("Line", None))
-    inbound.path, inbound.request_id, inbound.admitted = CHAT_PATH, "gone", next(iter(gateway.snapshot.keys.values()))
-    front.dispatch(inbound, peer=None)
-    assert inbound.task is not None
-    inbound.task.cancel()
-    await asyncio.wait([inbound.task])
-    await asyncio.sleep(0)
-    assert gateway.vanishings == ["gone"]
-    assert gateway.meters.in_flight == 0

@@ -7,6 +7,7 @@ import pytest
 
 from llmgateway.domain.errors import UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, UpstreamError
 from llmgateway.domain.routing import HttpRequest, Origin, Timeouts
+from llmgateway.engine.errand import Errand
 from llmgateway.infra.transport import HttpTransport, TransportLimits
 from tests.support.upstream import Peer, answering, ask, chunked, read_all, until, upstream, whole
 
@@ -232,12 +233,12 @@ async def test_a_cancelled_waiter_does_not_lose_the_connection_it_was_given() ->
             await ask(client, server.post())
             second.cancel()
 
-        first = asyncio.create_task(ask_and_cancel_the_second())
+        first = Errand(ask_and_cancel_the_second(), on_end=lambda _: None)
         await until(lambda: bool(server.requests))
         second = asyncio.create_task(ask(client, server.post()))
         await until(lambda: client.stats()[server.origin()].waiting == 1)
         turn.set()
-        await first
+        await until(lambda: first.done)
         with pytest.raises(asyncio.CancelledError):
             await second
         third = await asyncio.wait_for(ask(client, server.post()), 1)

@@ -1,0 +1,183 @@
+"""Errands: a request's coroutine, driven by what it waits for instead of by the event loop.
+
+A request waits for little besides the bytes of its provider. A `Waiter` runs its errand on from within the callback
+that brought them, so that no task, future or turn of the loop stands between a read and the write that follows it.
+Futures can be awaited too; `within` stands for `asyncio.timeout`, which needs a task.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Final, cast
+
+
+class _Running:
+    """Which errand is on the stack, of this thread's only event loop."""
+
+    __slots__ = ("errand",)
+
+    def __init__(self) -> None:
+        self.errand: Errand | None = None
+
+
+_running: Final = _Running()
+
+
+class _Turn:
+    """What goes on at the next turn of the loop, one after the other: a phase of many requests at once keeps its code
+    and its peers warm."""
+
+    def __init__(self) -> None:
+        self._ready: list[Callable[[], None]] = []
+
+    def soon(self, go_on: Callable[[], None]) -> None:
+        if not self._ready:
+            asyncio.get_running_loop().call_soon(self._run)
+        self._ready.append(go_on)
+
+    def _run(self) -> None:
+        ready, self._ready = self._ready, []
+        for go_on in ready:
+            go_on()
+
+
+_turn: Final = _Turn()
+
+
+class Waiter:
+    """Something that will happen once; one coroutine awaits it. In an errand it goes on within `wake` or `fail`, in a
+    task with the next turn of the loop."""
+
+    __slots__ = ("_error", "done", "resume")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.resume: Callable[[], None] | None = None
+        self._error: BaseException | None = None
+
+    def wake(self) -> None:
+        if not self.done:
+            self.done = True
+            resume, self.resume = self.resume, None
+            if resume is not None:
+                _turn.soon(resume)
+
+    def fail(self, error: BaseException) -> None:
+        """Raises `error` where this is awaited."""
+        self._error = error
+        self.wake()
+
+    def __await__(self) -> Generator[Any]:
+        if not self.done:
+            if _running.errand is not None:
+                yield self
+            else:
+                yield from self._future()
+        if self._error is not None:
+            raise self._error
+
+    def _future(self) -> "asyncio.Future[None]":
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.resume = lambda: None if future.done() else future.set_result(None)
+        return future
+
+
+class Errand:
+    """Begins at once. `on_end` hears how it ended: None, or what the coroutine raised."""
+
+    __slots__ = ("_awaited", "_coroutine", "_on_end", "done")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], *, on_end: Callable[[BaseException | None], None]) -> None:
+        self._coroutine = coroutine
+        self._on_end = on_end
+        self._awaited: Any = None
+        self.done = False
+        _turn.soon(self._go_on)
+
+    def cancel(self) -> None:
+        """Raises CancelledError where it waits, now; where it runs, at the next turn of the loop."""
+        if self.done:
+            return
+        awaited, self._awaited = self._awaited, None
+        if type(awaited) is Waiter:
+            awaited.resume = None
+        elif awaited is not None:
+            awaited.remove_done_callback(self._happened)
+            awaited.cancel()
+        else:
+            asyncio.get_running_loop().call_soon(self.cancel)
+            return
+        self._go_on(asyncio.CancelledError())
+
+    def _go_on(self, error: BaseException | None = None) -> None:
+        before, _running.errand = _running.errand, self
+        self._awaited = None
+        try:
+            awaited = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
+        except StopIteration:
+            self._ended(None)
+        except BaseException as raised:  # noqa: BLE001 - told to `on_end`, as a task tells its callbacks
+            self._ended(raised)
+        else:
+            if type(awaited) is Waiter:
+                awaited.resume = self._go_on
+                self._awaited = awaited
+            else:
+                self._await(awaited)
+        finally:
+            _running.errand = before
+
+    def _await(self, awaited: Any) -> None:
+        """A future, or the bare yield of `asyncio.sleep(0)`."""
+        if awaited is None:
+            asyncio.get_running_loop().call_soon(self._go_on)
+            return
+        future = cast("asyncio.Future[Any]", awaited)
+        future._asyncio_future_blocking = False  # the handshake between a future and whoever drives a coroutine
+        future.add_done_callback(self._happened)
+        self._awaited = future
+
+    def _happened(self, _future: "asyncio.Future[Any]") -> None:
+        self._go_on()
+
+    def _ended(self, error: BaseException | None) -> None:
+        """Lets go of all it held, so that nothing is left to the garbage collector."""
+        self.done = True
+        on_end, self._on_end = self._on_end, _nothing
+        self._coroutine.close()
+        on_end(error)
+
+
+def _nothing(_error: BaseException | None) -> None: ...
+
+
+def within(seconds: float) -> AbstractAsyncContextManager[object]:
+    """TimeoutError for what is not over by then, in an errand as in a task."""
+    errand = _running.errand
+    return asyncio.timeout(seconds) if errand is None else _Limit(errand, seconds)
+
+
+class _Limit:
+    __slots__ = ("_errand", "_expired", "_handle", "_seconds")
+
+    def __init__(self, errand: Errand, seconds: float) -> None:
+        self._errand = errand
+        self._seconds = seconds
+        self._expired = False
+        self._handle: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        self._handle = asyncio.get_running_loop().call_later(max(0, self._seconds), self._expire)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._expired and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._errand.cancel()

@@ -1,0 +1,167 @@
+"""Errands: coroutines that go on when what they wait for happens, and end once, however they end."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from llmgateway.engine.errand import Errand, Waiter, within
+
+
+class Ends:
+    """What errands were told to have ended with."""
+
+    def __init__(self) -> None:
+        self.seen: list[BaseException | None] = []
+
+    def __call__(self, error: BaseException | None) -> None:
+        self.seen.append(error)
+
+
+async def turns(count: int = 3) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_it_goes_on_when_its_waiter_wakes() -> None:
+    waiter, ends, steps = Waiter(), Ends(), list[str]()
+
+    async def work() -> None:
+        steps.append("began")
+        await waiter
+        steps.append("went on")
+
+    errand = Errand(work(), on_end=ends)
+    await turns()
+    assert (steps, errand.done) == (["began"], False)
+    waiter.wake()
+    await turns()
+    assert (steps, errand.done, ends.seen) == (["began", "went on"], True, [None])
+
+
+async def test_a_waiter_that_fails_raises_where_it_is_awaited() -> None:
+    waiter, ends = Waiter(), Ends()
+
+    async def work() -> None:
+        await waiter
+
+    Errand(work(), on_end=ends)
+    await turns()
+    waiter.fail(error := ValueError("broken"))
+    await turns()
+    assert ends.seen == [error]
+
+
+async def test_what_has_happened_is_not_waited_for() -> None:
+    waiter, ends = Waiter(), Ends()
+    waiter.wake()
+
+    async def work() -> None:
+        await waiter
+
+    Errand(work(), on_end=ends)
+    await turns(1)
+    assert ends.seen == [None]
+
+
+async def test_futures_sleeps_and_tasks_can_be_awaited_too() -> None:
+    ends, future = Ends(), asyncio.get_running_loop().create_future()
+    results: list[object] = []
+
+    async def other() -> str:
+        await asyncio.sleep(0)
+        return "other"
+
+    async def work() -> None:
+        results.append(await future)
+        await asyncio.sleep(0)
+        results.append(await asyncio.create_task(other()))
+
+    Errand(work(), on_end=ends)
+    await turns()
+    future.set_result("future")
+    await turns(8)
+    assert (results, ends.seen) == (["future", "other"], [None])
+
+
+@pytest.mark.parametrize("kind", ["waiter", "future", "not begun"])
+async def test_it_can_be_cancelled_wherever_it_waits(kind: str) -> None:
+    ends, cleaned = Ends(), list[str]()
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        try:
+            await (Waiter() if kind == "waiter" else future)
+        finally:
+            cleaned.append("up")
+
+    errand = Errand(work(), on_end=ends)
+    if kind != "not begun":
+        await turns()
+    errand.cancel()
+    await turns()
+    assert cleaned == ["up"]
+    assert [type(error) for error in ends.seen] == [asyncio.CancelledError]
+    errand.cancel()
+    await turns()
+    assert len(ends.seen) == 1
+
+
+async def test_a_task_can_await_a_waiter() -> None:
+    waiter = Waiter()
+
+    async def work() -> str:
+        await waiter
+        return "done"
+
+    task = asyncio.create_task(work())
+    await turns()
+    waiter.wake()
+    assert await task == "done"
+
+
+async def test_a_time_limit_holds_in_an_errand() -> None:
+    ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        async with within(0.01):
+            await Waiter()
+
+    Errand(work(), on_end=ended.set_result)
+    assert type(await ended) is TimeoutError
+
+
+async def test_a_cancelled_errand_does_not_take_it_for_a_time_limit() -> None:
+    ends = Ends()
+
+    async def work() -> None:
+        async with within(60):
+            await Waiter()
+
+    errand = Errand(work(), on_end=ends)
+    await turns()
+    errand.cancel()
+    assert [type(error) for error in ends.seen] == [asyncio.CancelledError]
+
+
+async def test_an_ended_errand_leaves_nothing_to_the_garbage_collector() -> None:
+    class Owner:
+        errand: Errand
+
+        def ended(self, _error: BaseException | None) -> None: ...
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+
+    gc.collect()
+    gc.disable()
+    try:
+        owner = Owner()
+        gone = weakref.ref(owner)
+        owner.errand = Errand(work(), on_end=owner.ended)
+        await turns()
+        del owner
+        assert gone() is None
+    finally:
+        gc.enable()
