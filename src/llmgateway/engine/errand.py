@@ -1,8 +1,8 @@
-"""Errands: a request's coroutine, driven by what it waits for instead of by the event loop.
+"""Errands: a request's coroutine, driven by what it waits for instead of by a task and its futures.
 
-A request waits for little besides the bytes of its provider. A `Waiter` runs its errand on from within the callback
-that brought them, so that no task, future or turn of the loop stands between a read and the write that follows it.
-Futures can be awaited too; `within` stands for `asyncio.timeout`, which needs a task.
+A request waits for little besides the bytes of its provider, which wake a `Waiter`. All errands that were woken in one
+turn of the loop go on one after the other in the next: many requests in the same phase share warm code, and their
+writes reach peers that are awake. Futures can be awaited too; `within` stands for `asyncio.timeout`, which needs a task.
 """
 
 import asyncio
@@ -25,8 +25,7 @@ _running: Final = _Running()
 
 
 class _Turn:
-    """What goes on at the next turn of the loop, one after the other: a phase of many requests at once keeps its code
-    and its peers warm."""
+    """What goes on at the next turn of the loop, one after the other."""
 
     def __init__(self) -> None:
         self._ready: list[Callable[[], None]] = []
@@ -46,8 +45,7 @@ _turn: Final = _Turn()
 
 
 class Waiter:
-    """Something that will happen once; one coroutine awaits it. In an errand it goes on within `wake` or `fail`, in a
-    task with the next turn of the loop."""
+    """Something that will happen once; one coroutine awaits it, in an errand or in a task."""
 
     __slots__ = ("_error", "done", "resume")
 
@@ -61,7 +59,7 @@ class Waiter:
             self.done = True
             resume, self.resume = self.resume, None
             if resume is not None:
-                _turn.soon(resume)
+                resume()
 
     def fail(self, error: BaseException) -> None:
         """Raises `error` where this is awaited."""
@@ -84,7 +82,7 @@ class Waiter:
 
 
 class Errand:
-    """Begins at once. `on_end` hears how it ended: None, or what the coroutine raised."""
+    """Begins with the next turn of the loop. `on_end` hears how it ended: None, or what the coroutine raised."""
 
     __slots__ = ("_awaited", "_coroutine", "_on_end", "done")
 
@@ -93,7 +91,7 @@ class Errand:
         self._on_end = on_end
         self._awaited: Any = None
         self.done = False
-        _turn.soon(self._go_on)
+        self._soon()
 
     def cancel(self) -> None:
         """Raises CancelledError where it waits, now; where it runs, at the next turn of the loop."""
@@ -110,6 +108,9 @@ class Errand:
             return
         self._go_on(asyncio.CancelledError())
 
+    def _soon(self) -> None:
+        _turn.soon(self._go_on)
+
     def _go_on(self, error: BaseException | None = None) -> None:
         before, _running.errand = _running.errand, self
         self._awaited = None
@@ -121,7 +122,7 @@ class Errand:
             self._ended(raised)
         else:
             if type(awaited) is Waiter:
-                awaited.resume = self._go_on
+                awaited.resume = self._soon
                 self._awaited = awaited
             else:
                 self._await(awaited)

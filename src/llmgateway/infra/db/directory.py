@@ -140,16 +140,14 @@ def set_digest(database: Database, key_id: str, *, digest: bytes, shown: str) ->
 
 
 def key_usage(database: Database, key_id: str) -> KeyUsage:
-    """Sums over the key's exchange rows. The cost is summed in two parts: 64 bits end at nine million dollars."""
-    (row,) = database.read(
-        "SELECT COUNT(*), COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0),"
-        " COALESCE(SUM(cost_total / :part), 0), COALESCE(SUM(cost_total % :part), 0)"
-        " FROM exchanges WHERE key_id = :id",
+    """What the key's exchange rows add up to."""
+    rows = database.read(
+        "SELECT requests, prompt_tokens, completion_tokens, cost_micro, cost_pico FROM key_usage WHERE key_id = :id",
         id=key_id,
-        part=_MICRO,
     )
+    requests, prompt, completion, micro, pico = rows[0] if rows else (0, 0, 0, 0, 0)
     return KeyUsage(
-        requests=row[0], prompt_tokens=row[1], completion_tokens=row[2], cost_picousd=row[3] * _MICRO + row[4]
+        requests=requests, prompt_tokens=prompt, completion_tokens=completion, cost_picousd=micro * _MICRO + pico
     )
 
 

@@ -32,6 +32,18 @@ _POISON = (
 )
 
 
+_SUM_UP = """
+INSERT INTO key_usage
+SELECT key_id, COUNT(*), SUM(MIN(prompt_tokens, 1000000000000)), SUM(MIN(completion_tokens, 1000000000000)),
+       SUM(COALESCE(cost_total, 0) / 1000000), SUM(COALESCE(cost_total, 0) % 1000000)
+FROM exchanges WHERE rowid > ? GROUP BY key_id
+ON CONFLICT (key_id) DO UPDATE SET
+    requests = requests + excluded.requests, prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+    completion_tokens = completion_tokens + excluded.completion_tokens,
+    cost_micro = cost_micro + excluded.cost_micro, cost_pico = cost_pico + excluded.cost_pico
+"""
+
+
 class Inserted(msgspec.Struct, frozen=True):
     """How many records went in (or were there already), and the lines that could not."""
 
@@ -55,6 +67,17 @@ def table_columns(connection: sqlite3.Connection) -> TableColumns:
             raise sqlite3.OperationalError(f"no table {table} with a column log_id: apply the migrations")
         found.append(names)
     return TableColumns(*found)
+
+
+def newest_row(connection: sqlite3.Connection) -> int:
+    """Within a transaction that writes: all rows beyond it will be of that transaction."""
+    (newest,) = connection.execute("SELECT COALESCE(MAX(rowid), 0) FROM exchanges").fetchone()
+    return newest
+
+
+def sum_up(connection: sqlite3.Connection, *, after: int) -> None:
+    """Adds the exchanges that went in after that row to the sums of their keys; one that was there already is not."""
+    connection.execute(_SUM_UP, (after,))
 
 
 class Insertion:

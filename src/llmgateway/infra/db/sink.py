@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from llmgateway.infra.db.insertion import Insertion, TableColumns, table_columns
+from llmgateway.infra.db.insertion import Insertion, TableColumns, newest_row, sum_up, table_columns
 from llmgateway.infra.journal.segment import HEADER_LINE, Header, segment_paths
 from llmgateway.infra.journal.tail import Tail
 
@@ -221,12 +221,14 @@ class Sink:
             return False
         connection = self._connected()
         connection.execute("BEGIN IMMEDIATE")
+        newest = newest_row(connection)
         done: list[tuple[Tail, int, int, int]] = []
         carried = 0
         while grown and carried < _BATCH_BYTES:
             tail = grown.pop()  # the newest first: a long replay does not hold back what is happening now
             done.append((tail, *self._copy(connection, tail)))
             carried += done[-1][1] - tail.offset
+        sum_up(connection, after=newest)
         connection.execute("COMMIT")
         for tail, offset, records, bad in done:
             tail.offset = offset

@@ -74,15 +74,27 @@ exchanges = Table(
     metadata,
     *_columns(ExchangeRow),
     Index("exchanges_project_started", "project", "started_us"),
-    Index("exchanges_key", "key_id"),
 )
 
 attempts = Table(
     "attempts",
     metadata,
     *_columns(AttemptRow),
-    Index("attempts_exchange", "exchange_id"),
+    sqlite_with_rowid=False,  # found by `<log id of the exchange>-<n>`, in one tree
 )
+
+key_usage = Table(
+    "key_usage",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost_micro", BigInteger, nullable=False),
+    Column("cost_pico", BigInteger, nullable=False),
+)
+"""Sums over the exchanges of each key, kept by the sink. The cost is in two parts, since 64 bits of pico-dollars end at
+nine million: millionths of a dollar, and what is left of each cost below that, in pico-dollars."""
 
 
 def schema_sql() -> str:

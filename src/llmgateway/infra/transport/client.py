@@ -31,7 +31,7 @@ class HttpTransport:
 
     async def send(self, request: HttpRequest, *, timeouts: Timeouts, total_s: float) -> Exchange:
         """Returns when the head of the answer is there. Raises UpstreamError."""
-        pool = self._pools.get(request.origin) or self._pool(request.origin)
+        pool = self._pools.get(request.origin) or self.pool(request.origin)
         now = pool.now()
         total_at = now + total_s
         retried = False
@@ -70,8 +70,10 @@ class HttpTransport:
     def stats(self) -> dict[Origin, OriginStats]:
         return {origin: pool.stats() for origin, pool in self._pools.items()}
 
-    def _pool(self, origin: Origin) -> Pool:
-        """A new pool; when there are too many, one that has no connection in use makes place."""
+    def pool(self, origin: Origin) -> Pool:
+        """The origin's pool; for a new one, when there are too many, one that has no connection in use makes place."""
+        if origin in self._pools:
+            return self._pools[origin]
         peer = peer_name(origin)
         if self._closed:
             raise unreachable(peer, "cannot be reached: the transport is closed")

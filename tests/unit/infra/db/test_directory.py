@@ -1,6 +1,7 @@
 """Reading the directory: keys with their projects, the version that moves, and exact sums of usage."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from llmgateway.domain.identity import ApiKey, Project
 from llmgateway.domain.record import EXCHANGE_COLUMNS
 from llmgateway.infra.db import directory, migrations
-from llmgateway.infra.db.engine import Database, DatabaseError, open_database
+from llmgateway.infra.db.engine import Database, DatabaseError, connect, open_database
+from llmgateway.infra.db.insertion import sum_up
 
 
 @pytest.fixture
@@ -28,6 +30,9 @@ def record(database: Database, log_id: str, **values: object) -> None:
     names = ", ".join(row)
     with database.transaction() as execute:
         execute(f"INSERT INTO exchanges ({names}) VALUES ({', '.join(':' + name for name in row)})", **row)
+        ((number,),) = execute("SELECT MAX(rowid) FROM exchanges")
+    with closing(connect(database.path)) as connection:
+        sum_up(connection, after=number - 1)
 
 
 def test_keys_come_back_as_they_went_in(database: Database) -> None:

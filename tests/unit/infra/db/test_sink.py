@@ -89,6 +89,19 @@ def test_the_same_segment_twice_gives_each_row_once(directory: Path, database: P
     assert rows(database, "SELECT count(*) FROM attempts") == [(100,)]
 
 
+def test_each_exchange_is_summed_up_once_for_its_key(directory: Path, database: Path) -> None:
+    """Also when a segment that is in the database already comes a second time."""
+    items = [record() for _ in range(30)]
+    for name in ("0000000000000001-1", "0000000000000002-1"):
+        write_segment(directory, HEADER_LINE + encode_lines(items), name=name)
+        replay(directory, database)
+    summed = rows(database, "SELECT requests, prompt_tokens, cost_micro * 1000000 + cost_pico FROM key_usage")
+    assert summed == rows(
+        database, "SELECT COUNT(*), SUM(prompt_tokens), SUM(COALESCE(cost_total, 0)) FROM exchanges GROUP BY key_id"
+    )
+    assert sum(one[0] for one in summed) == 30
+
+
 def test_a_replay_goes_on_where_the_last_one_committed(directory: Path, database: Path) -> None:
     items = [record() for _ in range(10)]
     content = HEADER_LINE + encode_lines(items)

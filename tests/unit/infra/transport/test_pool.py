@@ -7,8 +7,8 @@ import pytest
 
 from llmgateway.domain.errors import UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, UpstreamError
 from llmgateway.domain.routing import HttpRequest, Origin, Timeouts
-from llmgateway.engine.errand import Errand
 from llmgateway.infra.transport import HttpTransport, TransportLimits
+from llmgateway.infra.transport.connection import Connection
 from tests.support.upstream import Peer, answering, ask, chunked, read_all, until, upstream, whole
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -228,19 +228,23 @@ async def test_a_cancelled_waiter_does_not_lose_the_connection_it_was_given() ->
         await peer.left()
 
     async with upstream(script) as server:
-
-        async def ask_and_cancel_the_second() -> None:
-            await ask(client, server.post())
-            second.cancel()
-
-        first = Errand(ask_and_cancel_the_second(), on_end=lambda _: None)
+        first = asyncio.create_task(ask(client, server.post()))
         await until(lambda: bool(server.requests))
         second = asyncio.create_task(ask(client, server.post()))
         await until(lambda: client.stats()[server.origin()].waiting == 1)
-        turn.set()
-        await until(lambda: first.done)
-        with pytest.raises(asyncio.CancelledError):
-            await second
+        pool = client.pool(server.origin())
+        freed = pool.freed
+
+        def freed_and_cancelled(connection: Connection, *, keep_s: float) -> None:
+            freed(connection, keep_s=keep_s)
+            second.cancel()
+
+        with pytest.MonkeyPatch.context() as patched:  # the moment between giving and taking has no other handle
+            patched.setattr(pool, "freed", freed_and_cancelled)
+            turn.set()
+            await first
+            with pytest.raises(asyncio.CancelledError):
+                await second
         third = await asyncio.wait_for(ask(client, server.post()), 1)
         assert await third.body(limit=10) == b"ok"
         assert len(server.peers) == 1

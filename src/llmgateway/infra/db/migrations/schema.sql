@@ -17,9 +17,8 @@ CREATE TABLE attempts (
 	succeeded BOOLEAN NOT NULL,
 	upstream_cost BIGINT NOT NULL,
 	PRIMARY KEY (log_id)
-);
-
-CREATE INDEX attempts_exchange ON attempts (exchange_id);
+)
+ WITHOUT ROWID;
 
 CREATE TABLE exchanges (
 	log_id TEXT NOT NULL,
@@ -74,9 +73,17 @@ CREATE TABLE exchanges (
 	PRIMARY KEY (log_id)
 );
 
-CREATE INDEX exchanges_key ON exchanges (key_id);
-
 CREATE INDEX exchanges_project_started ON exchanges (project, started_us);
+
+CREATE TABLE key_usage (
+	key_id TEXT NOT NULL,
+	requests BIGINT NOT NULL,
+	prompt_tokens BIGINT NOT NULL,
+	completion_tokens BIGINT NOT NULL,
+	cost_micro BIGINT NOT NULL,
+	cost_pico BIGINT NOT NULL,
+	PRIMARY KEY (key_id)
+);
 
 CREATE TABLE meta (
 	name TEXT NOT NULL,
