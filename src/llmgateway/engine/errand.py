@@ -1,8 +1,8 @@
 """Errands: a request's coroutine, driven by what it waits for instead of by a task and its futures.
 
-A request waits for little besides the bytes of its provider, which wake a `Waiter`. All errands that were woken in one
-turn of the loop go on one after the other in the next: many requests in the same phase share warm code, and their
-writes reach peers that are awake. Futures can be awaited too; `within` stands for `asyncio.timeout`, which needs a task.
+A request waits for little besides the bytes of its provider, which wake a `Waiter`. All errands woken in one turn of
+the loop go on one after the other in the next: requests in the same phase share warm code, and their writes reach peers
+that are awake. Futures can be awaited too; `within` stands for `asyncio.timeout`, which needs a task.
 """
 
 import asyncio
