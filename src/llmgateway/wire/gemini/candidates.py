@@ -22,7 +22,7 @@ from llmgateway.wire.gemini.grounding import (
 )
 from llmgateway.wire.gemini.logprobs import read_logprobs
 from llmgateway.wire.gemini.sound import Sound
-from llmgateway.wire.spans import is_null
+from llmgateway.wire.spans import NULL, is_null
 
 FORMAT: Final = "google-gemini-v1"
 _MOST_CHOICES: Final = 128
@@ -125,9 +125,11 @@ class Candidates:
             self._part(part, choice, delta)
         if candidate.finishReason is not None:
             choice.finish = name_of(candidate.finishReason)
-        choice.grounding = read_grounding(candidate.groundingMetadata, before=choice.grounding)
-        choice.citations = read_citations(candidate.citationMetadata) or choice.citations
-        logprobs = read_logprobs(candidate.logprobsResult)
+        if candidate.groundingMetadata is not NULL:
+            choice.grounding = read_grounding(candidate.groundingMetadata, before=choice.grounding)
+        if candidate.citationMetadata is not NULL:
+            choice.citations = read_citations(candidate.citationMetadata) or choice.citations
+        logprobs = None if candidate.logprobsResult is NULL else read_logprobs(candidate.logprobsResult)
         if logprobs is None and not delta.has_content:
             return None
         if not choice.started:

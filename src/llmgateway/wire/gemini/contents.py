@@ -4,6 +4,7 @@ Neighbours of one role become one content, but results of functions stay apart f
 its function, which is found by the call's id. What the model thought goes back as it came (`replay`).
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -12,14 +13,14 @@ from msgspec import Raw
 from llmgateway.domain.chat import FunctionCall, Message, ToolCall
 from llmgateway.wire.gemini.families import Family
 from llmgateway.wire.gemini.parts import Made, by_url, made_of, text_of
-from llmgateway.wire.gemini.replay import Replayed, call_signature, replayed
+from llmgateway.wire.gemini.replay import Replayed, Turn, call_signature, replayed
 
 SKIP_SIGNATURE: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 """`skip_thought_signature_validator`, in base64 as bytes are: for calls that another model made, or whose signature
 the client has lost (https://ai.google.dev/gemini-api/docs/thought-signatures#faqs)."""
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Raw])
 _IN_RESULTS: Final = frozenset(("image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"))
-_MADE_ID_LENGTH: Final = len("call_") + 24
+_MADE_ID: Final = re.compile(r"call_[0-9a-f]{24}")
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -53,9 +54,9 @@ class Contents:
             self.system += [text for text in (text_of(message.content),) if text]
 
     def _alone(self) -> None:
-        """An instruction without a conversation is said by the user, and nothing at all is a blank."""
+        """An instruction without a conversation is said by the user, and nothing at all is empty text."""
         said, self.system = self.system, []
-        self.items.append({"role": "user", "parts": [{"text": text} for text in said] or [{"text": " "}]})
+        self.items.append({"role": "user", "parts": [{"text": text} for text in said] or [{"text": ""}]})
 
     def _add(self, role: str, parts: list[Made]) -> None:
         if not parts:
@@ -67,23 +68,20 @@ class Contents:
             self.items.append({"role": role, "parts": parts})
 
     def _model(self, message: Message) -> None:
+        """Text and calls stand where they stood among what was thought, as far as that is known."""
         again = replayed(message)
         self._note(message, again)
-        parts = [*again.parts]
         said = [part for part in made_of(message.content) if "text" in part]
-        if again.signatures:
-            said = said or [{"text": ""}]
-            said[-1]["thoughtSignature"] = again.signatures[-1]
-            said[:0] = [{"text": "", "thoughtSignature": signature} for signature in again.signatures[:-1]]
-        parts += said
         if message.refusal and not said:
-            parts.append({"text": message.refusal})
-        parts += self._images(message, again)
+            said.append({"text": message.refusal})
+        said += self._images(message, again)
         calls = [call for call in message.tool_calls or () if call.function is not None]
         if message.function_call is not None:
             calls.append(ToolCall(function=message.function_call))
-        parts += self._calls(calls, again)
-        self._add("model", parts)
+        turn = Turn(said, self._calls(calls, again))
+        for item in again.order:
+            turn.take(item)
+        self._add("model", turn.parts())
 
     def _note(self, message: Message, again: Replayed) -> None:
         if again.foreign:
@@ -108,8 +106,9 @@ class Contents:
                 parts.append(part)
         return parts
 
-    def _calls(self, calls: list[ToolCall], again: Replayed) -> list[Made]:
-        parts: list[Made] = []
+    def _calls(self, calls: list[ToolCall], again: Replayed) -> list[tuple[str, Made]]:
+        """By id, in the order of the calls."""
+        parts: list[tuple[str, Made]] = []
         for call in calls:
             function = call.function or FunctionCall("")
             made: Made = {"name": function.name, "args": _arguments(function.arguments)}
@@ -120,9 +119,9 @@ class Contents:
             part: Made = {"functionCall": made}
             if signature := again.by_id.get(call.id or "") or call_signature(call):
                 part["thoughtSignature"] = signature
-            parts.append(part)
-        if parts and self._family.signed and not any("thoughtSignature" in part for part in parts):
-            parts[0]["thoughtSignature"] = SKIP_SIGNATURE
+            parts.append((call.id or "", part))
+        if parts and self._family.signed and not any("thoughtSignature" in part for _, part in parts):
+            parts[0][1]["thoughtSignature"] = SKIP_SIGNATURE
         return parts
 
     def _result(self, message: Message) -> None:
@@ -163,7 +162,7 @@ class Contents:
 
 def _is_made(identity: str) -> bool:
     """Ids that the gateway made up, for Google had given none; it is not told of them."""
-    return len(identity) == _MADE_ID_LENGTH and identity.startswith("call_")
+    return _MADE_ID.fullmatch(identity) is not None
 
 
 def _arguments(text: str) -> Any:

@@ -20,7 +20,7 @@ from llmgateway.wire.gemini.families import family_of
 from llmgateway.wire.gemini.framing import MAX_BYTES, ObjectReader
 from llmgateway.wire.gemini.usage import ReportedUsage, continued, tier_of, usage_of
 from llmgateway.wire.openai_chat.errors import unreadable
-from llmgateway.wire.spans import is_null
+from llmgateway.wire.spans import NULL, is_null
 from llmgateway.wire.sse import EventReader, EventTooLarge
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -42,6 +42,7 @@ class GeminiDecoder:
             wav=audio is not None and audio.format == "wav",
         )
         self._reported: ReportedUsage | None = None
+        self._name: tuple[str | None, str | None] | None = None
         self._named = False
         self._ended = False
 
@@ -87,8 +88,7 @@ class GeminiDecoder:
             if payload.strip() not in (b"", b"[DONE]"):
                 self._fail(unreadable(str(what), to=self._to), chunks)
             return
-        failure = self._failure(event)
-        if failure is not None:
+        if (event.candidates is None or event.error is not NULL) and (failure := self._failure(event)) is not None:
             self._fail(failure, chunks)
             return
         chunk = Chunk(self._candidates.read(event.candidates or [], event.promptFeedback))
@@ -98,11 +98,9 @@ class GeminiDecoder:
         if event.usageMetadata is not None:
             self._reported = continued(self._reported, event.usageMetadata)
             chunk.usage = usage_of(self._reported)
-        if not self._named:
-            self._named = True
-            chunk.id, chunk.reported_model = event.responseId, event.modelVersion
-        if chunk.choices or chunk.usage is not None or chunk.id is not None:
-            chunks.append(chunk)
+        if self._name is None:
+            self._name = (event.responseId or None, event.modelVersion or None)
+        self._tell(chunk, chunks)
 
     def end(self, chunks: list[Chunk]) -> None:
         """Finish reasons, citations, searches and the tier that served."""
@@ -117,6 +115,13 @@ class GeminiDecoder:
         if self._candidates.broken is not None:
             chunk.choices, chunk.done = [], False
             chunk.error = unreadable(self._candidates.broken, to=self._to)
+        self._tell(chunk, chunks)
+
+    def _tell(self, chunk: Chunk, chunks: list[Chunk]) -> None:
+        """Id and model stand in the first chunk with choices, which is the first that a client sees."""
+        if chunk.choices and not self._named and self._name is not None:
+            self._named = True
+            chunk.id, chunk.reported_model = self._name
         if chunk.choices or chunk.usage is not None or chunk.error is not None:
             chunks.append(chunk)
 

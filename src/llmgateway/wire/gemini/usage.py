@@ -18,21 +18,27 @@ class ModalityCount(Struct):
 
 
 class ReportedUsage(Struct):
-    """The figures as the wire names them."""
+    """The figures as the wire names them; the tier may stand in any event and is told at the end."""
 
     promptTokenCount: int | None = None
     candidatesTokenCount: int | None = None
     thoughtsTokenCount: int | None = None
     toolUsePromptTokenCount: int | None = None
     cachedContentTokenCount: int | None = None
-    totalTokenCount: int | None = None
     promptTokensDetails: list[ModalityCount] | None = None
     candidatesTokensDetails: list[ModalityCount] | None = None
     serviceTier: str | None = None
     trafficType: str | int | None = None
 
 
-_FIGURES: Final = ReportedUsage.__struct_fields__
+_RARER: Final = (
+    "cachedContentTokenCount",
+    "toolUsePromptTokenCount",
+    "promptTokensDetails",
+    "candidatesTokensDetails",
+    "serviceTier",
+    "trafficType",
+)
 _IMAGE: Final = frozenset(("IMAGE", 2))
 _AUDIO: Final = frozenset(("AUDIO", 4))
 _TIERS: Final = {
@@ -47,16 +53,23 @@ _TIERS: Final = {
 
 def continued(before: ReportedUsage | None, now: ReportedUsage) -> ReportedUsage:
     """The last value counts, and a figure that is absent keeps its last one."""
-    if before is not None:
-        for name in _FIGURES:
-            if getattr(now, name) is None:
-                setattr(now, name, getattr(before, name))
+    if before is None:
+        return now
+    if now.promptTokenCount is None:
+        now.promptTokenCount = before.promptTokenCount
+    if now.candidatesTokenCount is None:
+        now.candidatesTokenCount = before.candidatesTokenCount
+    if now.thoughtsTokenCount is None:
+        now.thoughtsTokenCount = before.thoughtsTokenCount
+    for name in _RARER:
+        if getattr(now, name) is None and (old := getattr(before, name)) is not None:
+            setattr(now, name, old)
     return now
 
 
 def usage_of(reported: ReportedUsage, *, web_searches: int = 0) -> Usage | None:
     """The figures in our terms; None where there are none (Vertex begins streams with a traffic type alone)."""
-    if reported.promptTokenCount is None and reported.candidatesTokenCount is None and not reported.totalTokenCount:
+    if reported.promptTokenCount is None and reported.candidatesTokenCount is None:
         return None
     thoughts = _count(reported.thoughtsTokenCount)
     read, written = reported.promptTokensDetails, reported.candidatesTokensDetails
