@@ -10,12 +10,17 @@ from typing import Final
 from llmgateway.wire.sse import EventTooLarge
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-_OUTSIDE: Final = re.compile(rb'["{}]')
-_INSIDE: Final = re.compile(rb'["\\]')
+_DEEPEST: Final = 1000
+_QUOTE: Final = ord('"')
+_OPEN: Final = ord("{")
+_BACKSLASH: Final = ord("\\")
+_TO_BRACE: Final = re.compile(rb'(?:[^"{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+"""All up to the next brace, or to a string that has not come to its end."""
+_IN_STRING: Final = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 
 
 class ObjectReader:
-    """`feed` returns the objects that are complete; what is left at the end was none."""
+    """`feed` returns the objects that are complete, `close` the one that was cut off, for its error to be told."""
 
     __slots__ = ("_at", "_buffer", "_depth", "_in_string", "_start")
 
@@ -27,45 +32,39 @@ class ObjectReader:
         self._in_string = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Raises EventTooLarge."""
-        self._buffer += data
-        if len(self._buffer) > MAX_BYTES:
+        """Raises EventTooLarge, for one that is nested too deeply as well."""
+        buffer = self._buffer
+        buffer += data
+        if len(buffer) > MAX_BYTES:
             raise EventTooLarge
         objects: list[bytes] = []
-        while (mark := (_INSIDE if self._in_string else _OUTSIDE).search(self._buffer, self._at)) is not None:
-            self._at = mark.end()
-            if self._in_string:
-                if mark[0] == b'"':
-                    self._in_string = False
-                elif self._at == len(self._buffer):
-                    self._at = mark.start()  # the escaped character has not arrived yet
-                    return objects
-                else:
-                    self._at += 1
-            else:
-                self._outside(mark[0], objects)
-        self._forget()
+        end = len(buffer)
+        while self._at < end:
+            found = (_IN_STRING if self._in_string else _TO_BRACE).match(buffer, self._at)
+            self._at = found.end() if found is not None else end
+            if self._at == end or (self._in_string and buffer[self._at] == _BACKSLASH):
+                break  # an escaped character has not arrived yet, or nothing more has
+            self._mark(buffer[self._at], objects)
+        kept = self._start if self._depth else self._at
+        del buffer[:kept]
+        self._at -= kept
+        self._start = 0
         return objects
 
     def close(self) -> list[bytes]:
-        """An object that was cut off is handed out for its error to be told."""
-        return [bytes(self._buffer[self._start :])] if self._depth else []
+        return [bytes(self._buffer)] if self._depth else []
 
-    def _outside(self, mark: bytes | bytearray, objects: list[bytes]) -> None:
-        if mark == b'"':
-            self._in_string = True
-        elif mark == b"{":
+    def _mark(self, mark: int, objects: list[bytes]) -> None:
+        self._at += 1
+        if mark == _QUOTE:
+            self._in_string = not self._in_string
+        elif mark == _OPEN:
             if self._depth == 0:
                 self._start = self._at - 1
             self._depth += 1
+            if self._depth > _DEEPEST:
+                raise EventTooLarge
         elif self._depth:
             self._depth -= 1
             if self._depth == 0:
                 objects.append(bytes(self._buffer[self._start : self._at]))
-
-    def _forget(self) -> None:
-        """All that was searched, but for the object that is not complete."""
-        kept = self._start if self._depth else len(self._buffer)
-        del self._buffer[:kept]
-        self._start = 0
-        self._at = len(self._buffer)

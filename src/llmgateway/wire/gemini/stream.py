@@ -60,7 +60,9 @@ class GeminiDecoder:
         try:
             payloads = self._frames.feed(data)
         except EventTooLarge:
-            self._fail(unreadable(f"an event of more than {MAX_BYTES >> 20} MiB", to=self._to), chunks)
+            self._fail(
+                unreadable(f"an event of more than {MAX_BYTES >> 20} MiB, or nested too deeply", to=self._to), chunks
+            )
             return chunks
         for payload in payloads:
             if not self._ended:
