@@ -70,7 +70,7 @@ def _add(told: Told, candidate: dict[str, Any]) -> None:
     told.annotations = _citations(candidate.get("groundingMetadata", {})) or told.annotations
     reason = candidate.get("finishReason")
     if reason is not None:
-        told.finish = _finish(NAMES.get(reason, reason))
+        told.finish = _finish(NAMES.get(reason, str(reason)))
 
 
 def _citations(grounding: dict[str, Any]) -> int:

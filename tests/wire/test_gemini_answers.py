@@ -99,8 +99,8 @@ def test_every_thought_signature_can_be_sent_back() -> None:
     for one in GOOD:
         message = Gemini().whole(one.body, chat=CHAT, to=TO).choices
         details = [detail for choice in message for detail in choice.delta.reasoning_details or ()]
-        told = [detail.get("signature") or detail.get("data") for detail in details]
-        told = [json.loads(text).get("thoughtSignature") if (text or "").startswith("{") else text for text in told]
+        told = [detail.get("signature") or detail.get("data") or "" for detail in details]
+        told = [json.loads(text).get("thoughtSignature") if text.startswith("{") else text for text in told]
         assert [text for text in told if text] == signatures_of(one.body), one.source
         assert [detail["index"] for detail in details] == list(range(len(details)))
 

@@ -153,7 +153,7 @@ class Candidates:
         elif call is not None:
             self._call(call, part.thoughtSignature, choice, delta)
         elif part.inlineData is not None:
-            if not part.thought:
+            if not part.thought:  # else a draft of the picture that follows
                 self._blob(part.inlineData, part.thoughtSignature, choice, delta)
         else:
             _opaque(part, choice, delta)

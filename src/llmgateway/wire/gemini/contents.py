@@ -33,6 +33,7 @@ class Contents:
         self.dropped: list[str] = []
         self._family = family
         self._names: dict[str, tuple[int, str]] = {}
+        self._called = 0
         self._results: list[tuple[int, Made]] = []
         self._beside: list[Made] = []
         for message in messages:
@@ -51,7 +52,7 @@ class Contents:
         elif message.role == "user" or self.items or not self._family.system:
             self._add("user", made_of(message.content))
         else:
-            self.system += [text for text in (text_of(message.content),) if text]
+            self.system.append(text_of(message.content))
 
     def _alone(self) -> None:
         """An instruction without a conversation is said by the user, and nothing at all is empty text."""
@@ -71,7 +72,7 @@ class Contents:
         """Text and calls stand where they stood among what was thought, as far as that is known."""
         again = replayed(message)
         self._note(message, again)
-        said = [part for part in made_of(message.content) if "text" in part]
+        said = made_of(message.content)
         if message.refusal and not said:
             said.append({"text": message.refusal})
         said += self._images(message, again)
@@ -113,7 +114,8 @@ class Contents:
             function = call.function or FunctionCall("")
             made: Made = {"name": function.name, "args": _arguments(function.arguments)}
             if call.id is not None:
-                self._names[call.id] = (len(self._names), function.name)
+                self._called += 1
+                self._names[call.id] = (self._called, function.name)
                 if not _is_made(call.id):
                     made["id"] = call.id
             part: Made = {"functionCall": made}
@@ -127,7 +129,7 @@ class Contents:
     def _result(self, message: Message) -> None:
         """Results of parallel calls are answered in one turn."""
         identity = message.tool_call_id or ""
-        place, name = self._names.get(identity, (len(self._names), message.name or identity or "unknown"))
+        place, name = self._names.get(identity, (self._called, message.name or identity or "unknown"))
         made: Made = {"name": name}
         if identity and not _is_made(identity):
             made["id"] = identity

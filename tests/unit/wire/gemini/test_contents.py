@@ -32,6 +32,10 @@ def test_leading_instructions_are_the_system_instruction_and_later_ones_the_user
     assert body["contents"] == [{"role": "user", "parts": [{"text": "x"}, {"text": "c"}]}]
 
 
+def test_an_instruction_without_content_is_sent_as_empty_text() -> None:
+    assert asked([{"role": "system"}, user("x")])["systemInstruction"] == {"parts": [{"text": ""}]}
+
+
 def test_an_instruction_alone_is_said_by_the_user() -> None:
     body = asked([{"role": "system", "content": "a"}])
     assert "systemInstruction" not in body

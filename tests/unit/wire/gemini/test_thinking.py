@@ -27,7 +27,8 @@ THIRD_PRO, THIRD = "gemini-3-pro-preview", "publishers/google/models/gemini-3.5-
     ],
 )
 def test_effort(model: str, effort: str, thinking: dict[str, Any]) -> None:
-    for asked in ({"reasoning_effort": effort}, {"reasoning": {"effort": effort}}):
+    both: list[dict[str, Any]] = [{"reasoning_effort": effort}, {"reasoning": {"effort": effort}}]
+    for asked in both:
         assert config(model=model, **asked) == {"thinkingConfig": {"includeThoughts": True, **thinking}}
         assert dropped(model=model, **asked) == ()
 
@@ -52,7 +53,7 @@ def test_off_is_off_or_as_little_as_there_is_and_told(model: str, thinking: Any,
     ("model", "tokens", "sent"), [(PRO, 50, 128), (LITE, 100, 512), (FLASH, 99_999, 24_576), (THIRD, 3_000, 3_000)]
 )
 def test_a_budget_is_kept_within_what_the_model_takes(model: str, tokens: int, sent: int) -> None:
-    asked = {"reasoning": {"max_tokens": tokens, "effort": "low"}}
+    asked: dict[str, Any] = {"reasoning": {"max_tokens": tokens, "effort": "low"}}
     assert config(model=model, **asked)["thinkingConfig"] == {"includeThoughts": True, "thinkingBudget": sent}
 
 
@@ -60,7 +61,7 @@ def test_thoughts_are_sent_only_to_who_wants_them() -> None:
     assert config(model=THIRD) == {}
     assert config(model=THIRD, reasoning={"summary": "auto"}) == {"thinkingConfig": {"includeThoughts": True}}
     assert dropped(model=THIRD, reasoning={"summary": "auto"}) == ("reasoning.summary",)
-    hidden = {"reasoning": {"effort": "high", "exclude": True}}
+    hidden: dict[str, Any] = {"reasoning": {"effort": "high", "exclude": True}}
     assert config(model=THIRD, **hidden) == {"thinkingConfig": {"thinkingLevel": "high"}}
     assert config(model=FLASH, reasoning={"enabled": False}) == {"thinkingConfig": {"thinkingBudget": 0}}
 
