@@ -55,9 +55,12 @@ class FunctionCall(Struct, frozen=True):
 
 
 class ToolCall(Struct, frozen=True):
+    """`extra_content`: what its provider wants to see again, under its name (`google.thought_signature`)."""
+
     function: FunctionCall | None = None
     id: str | None = None
     type: str | None = None
+    extra_content: JsonObject | None = None
 
 
 class AudioRef(Struct, frozen=True):
@@ -76,6 +79,8 @@ class Message(Struct, frozen=True):
     reasoning: str | None = None
     reasoning_content: str | None = None
     reasoning_details: list[JsonObject] | None = None
+    images: list[JsonObject] | None = None
+    is_error: bool | None = None
 
 
 class Function(Struct, frozen=True):

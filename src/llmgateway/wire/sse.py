@@ -13,15 +13,16 @@ MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 
 
 class EventTooLarge(Exception):
-    """One event exceeded MAX_EVENT_BYTES."""
+    """One event exceeded the reader's limit."""
 
 
 class EventReader:
     """`feed` returns the payloads of the events that are complete; `close` the one that was not."""
 
-    __slots__ = ("_data", "_data_bytes", "_pending", "_started")
+    __slots__ = ("_data", "_data_bytes", "_limit", "_pending", "_started")
 
-    def __init__(self) -> None:
+    def __init__(self, *, limit: int = MAX_EVENT_BYTES) -> None:
+        self._limit = limit
         self._pending = bytearray()
         self._data: list[bytes] = []
         self._data_bytes = 0
@@ -75,7 +76,7 @@ class EventReader:
 
     def _keep(self, rest: bytes) -> None:
         self._pending += rest
-        if len(self._pending) > MAX_EVENT_BYTES:
+        if len(self._pending) > self._limit:
             raise EventTooLarge
 
     def _lines(self, lines: list[bytes]) -> list[bytes]:
@@ -90,6 +91,6 @@ class EventReader:
             elif line.startswith(b"data:"):
                 data.append(line[6:] if line[5:6] == b" " else line[5:])
                 self._data_bytes += len(line)
-                if self._data_bytes > MAX_EVENT_BYTES:
+                if self._data_bytes > self._limit:
                     raise EventTooLarge
         return events

@@ -1,0 +1,1 @@
+"""Google's generateContent protocol as an upstream: AI Studio and Vertex."""

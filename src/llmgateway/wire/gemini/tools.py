@@ -1,0 +1,97 @@
+"""Functions and web search as Google's `tools` and `toolConfig`."""
+
+from typing import Any, Final
+
+from msgspec import Raw
+
+from llmgateway.domain.chat import Chat, Function, NamedFunction, NamedTool, Tool
+from llmgateway.domain.routing import Deployment
+from llmgateway.wire.gemini.families import Family
+from llmgateway.wire.schema import reduced
+
+OPENAPI_QUIRK: Final = "openapi_schema"
+"""The row's API takes `parameters` and `responseSchema`, not JSON Schema."""
+_DOMAINS_QUIRK: Final = "exclude_domains"
+"""The row's API can leave domains out of a search (Vertex)."""
+_EMPTY: Final = Raw(b"{}")
+_SPACE: Final = b" \t\r\n"
+_SEARCH_OPTIONS: Final = ("user_location", "search_context_size", "max_uses", "allowed_domains", "blocked_domains")
+
+
+def tools_of(chat: Chat, *, to: Deployment, family: Family, dropped: list[str]) -> list[dict[str, Any]]:
+    """One tool of all functions, in the caller's order, and one that searches."""
+    request = chat.request
+    functions = list(request.functions or ())
+    search: dict[str, Any] | None = {} if "web_search" in chat.traits.needs else None
+    for index, tool in enumerate(request.tools or ()):
+        if tool.function is not None:
+            functions.append(tool.function)
+        elif tool.type == "web_search":
+            search = _search(tool, index, to=to, dropped=dropped)
+    if request.web_search_options:
+        dropped.append("web_search_options")
+    tools: list[dict[str, Any]] = []
+    if functions:
+        native = family.json_schema and OPENAPI_QUIRK not in to.provider.quirks
+        tools.append({"functionDeclarations": [_declaration(function, native=native) for function in functions]})
+    if search is not None:
+        tools.append({"googleSearch": search})
+    return tools
+
+
+def tool_config(chat: Chat, *, family: Family, dropped: list[str]) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    request = chat.request
+    mode = _mode(request.tool_choice if request.tool_choice is not None else request.function_call)
+    functions = [tool.function for tool in request.tools or () if tool.function is not None]
+    if any(function.strict for function in functions):
+        if not family.validates:
+            dropped.append("tools[].function.strict")
+        elif mode is None or mode["mode"] == "AUTO":
+            mode = {"mode": "VALIDATED"}
+    if mode is not None and (functions or request.functions):
+        config["functionCallingConfig"] = mode
+    if functions and "web_search" in chat.traits.needs and family.tools_together:
+        config["includeServerSideToolInvocations"] = True
+    return config
+
+
+def _mode(choice: str | NamedTool | NamedFunction | None) -> dict[str, Any] | None:
+    if choice is None:
+        return None
+    if isinstance(choice, NamedTool):
+        choice = choice.function
+    if isinstance(choice, NamedFunction):
+        return {"mode": "ANY", "allowedFunctionNames": [choice.name]}
+    return {"mode": {"none": "NONE", "required": "ANY"}.get(choice or "", "AUTO")}
+
+
+def _declaration(function: Function, *, native: bool) -> dict[str, Any]:
+    """A function without parameters has none here either; an empty object schema is refused by older models."""
+    declaration: dict[str, Any] = {"name": function.name}
+    if function.description is not None:
+        declaration["description"] = function.description
+    parameters = function.parameters
+    if not parameters:
+        return declaration
+    if native:
+        declaration["parametersJsonSchema"] = parameters
+    elif not _is_empty(parameters):
+        declaration["parameters"] = reduced(parameters)
+    return declaration
+
+
+def _is_empty(parameters: dict[str, Raw]) -> bool:
+    return bytes(parameters.get("properties", _EMPTY)).translate(None, _SPACE) in (b"{}", b"null")
+
+
+def _search(tool: Tool, index: int, *, to: Deployment, dropped: list[str]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if tool.blocked_domains and _DOMAINS_QUIRK in to.provider.quirks:
+        options["excludeDomains"] = tool.blocked_domains
+    dropped.extend(
+        f"tools[{index}].{name}"
+        for name in _SEARCH_OPTIONS
+        if getattr(tool, name) is not None and not (name == "blocked_domains" and options)
+    )
+    return options
