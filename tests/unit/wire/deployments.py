@@ -9,15 +9,21 @@ SECRET = "acme-secret-2718281828"
 
 
 def deployment(
-    *, lacks: frozenset[str] = frozenset(), policy: ParameterPolicy | None = None, **members: Any
+    *,
+    lacks: frozenset[str] = frozenset(),
+    has: frozenset[str] = frozenset(),
+    policy: ParameterPolicy | None = None,
+    upstream: str = "acme-m-1",
+    max_output: int = 0,
+    **members: Any,
 ) -> Deployment:
-    """Of the provider `acme`, whose row has the given members."""
+    """Of the provider `acme`, whose row has the given members. `upstream`: the provider's name of the model."""
     provider = Provider(id="acme", parameters=policy or ParameterPolicy(), **members)
-    mapping = Mapping(provider="acme", model="m", upstream="acme-m-1", lacks=lacks)
+    mapping = Mapping(provider="acme", model="m", upstream=upstream, has=has, lacks=lacks, max_output=max_output)
     return Deployment(
         provider=provider,
         mapping=mapping,
-        protocol="openai-chat",
+        protocol=provider.protocol,
         credential=Credential(provider="acme", secret=SECRET, fingerprint="0123456789abcdef"),
         region=None,
         origin=Origin("https", "acme.test", 443),
