@@ -1,5 +1,6 @@
 """Trying deployments until one is committed: what counts as failed, what is tried next, and what is told at last."""
 
+import json
 from typing import Any
 
 import pytest
@@ -67,7 +68,13 @@ class Try:
 
 
 def text(committed: Committed) -> str:
-    return "".join(choice.delta.content or "" for chunk in committed.chunks for choice in chunk.choices)
+    """What is told so far, by deltas and by events that are forwarded."""
+    told: list[str] = []
+    for chunk in committed.chunks:
+        told += [choice.delta.content or "" for choice in chunk.choices]
+        for tail in chunk.wire.tails if chunk.wire is not None else ():
+            told += [choice["delta"]["content"] for choice in json.loads(b'{"choices":' + tail)["choices"]]
+    return "".join(told)
 
 
 def answered(status: int, message: str = "", *, headers: tuple[tuple[bytes, bytes], ...] = (), **fields: Any) -> Script:

@@ -1,6 +1,7 @@
 """Decodes the event stream of an OpenAI-compatible provider into chunks, on one of two lanes.
 
-The decoding lane reads every event and puts its choices right. The native lane looks at a whole read at once: of rows
+The decoding lane reads every event and puts its choices right; runs of plain text are read in one step where the
+caller wants a stream. The native lane looks at a whole read at once: of rows
 declared clean, events that begin with the bytes the last envelope had and whose choices match one strict pattern
 (plain text for choice 0) become one `Wire` chunk that the encoder forwards with its own envelope. The pattern admits
 nothing that would break an invariant, and a JSON string cannot contain the envelope's bare quotes, so what it lets
@@ -20,6 +21,7 @@ from llmgateway.domain.routing import Deployment
 from llmgateway.domain.usage import Usage
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
+from llmgateway.wire.openai_chat.plain import read_plain
 from llmgateway.wire.openai_chat.usage import ReportedUsage, continued, read_reported, usage_of
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 from llmgateway.wire.sse import EventReader, EventTooLarge
@@ -56,17 +58,21 @@ _ESCAPE: Final = re.compile(rb"\\u[dD][89abAB]..\\u....|\\u....|\\.")
 _NULL_USAGE: Final = b'}],"usage":null'
 """Stands for no usage; bare quotes cannot occur within a JSON string."""
 _LEARN_LIMIT: Final = 4
+_PLAIN_TRIES: Final = 8
 _MOST_CARRIED: Final = 256
 
 
 class ChatDecoder:
     """`feed` bytes as they come, `close` at the end; chunks out. A chunk with `error` or `done` is the last one."""
 
-    def __init__(self, *, to: Deployment, functions: bool = False, native: bool = False) -> None:
+    def __init__(
+        self, *, to: Deployment, functions: bool = False, native: bool = False, streamed: bool = False
+    ) -> None:
         self._to = to
         self._events = EventReader()
         self._choices = Choices(functions=functions)
         self._native = native
+        self._plain_tries = _PLAIN_TRIES if streamed else 0
         self._learn = _LEARN_LIMIT
         self._prefix = b""
         self._opening = b""
@@ -152,10 +158,25 @@ class ChatDecoder:
         except EventTooLarge:
             self._fail(unreadable("an event of more than 16 MiB", to=self._to), chunks)
             return
-        for payload in payloads:
-            self._event(payload, chunks)
-            if self._ended:
-                return
+        at = 0
+        while at < len(payloads) and not self._ended:
+            at += self._plain(payloads[at:] if at else payloads, chunks)
+            if at < len(payloads):
+                self._event(payloads[at], chunks)
+                at += 1
+
+    def _plain(self, payloads: list[bytes], chunks: list[Chunk]) -> int:
+        """Takes the events at the start that are nothing but text; a stream that hardly has such is left alone."""
+        prefix = self._prefix
+        if not self._plain_tries or not prefix or not self._choices.started(0):
+            return 0
+        size = len(prefix)
+        tails = [payload[size:] for payload in takewhile(lambda payload: payload.startswith(prefix), payloads)]
+        taken, told = read_plain(tails) if tails else (0, None)
+        self._plain_tries = _PLAIN_TRIES if taken else self._plain_tries - 1
+        if told is not None:
+            chunks.append(Chunk([], prefix=prefix, wire=told))
+        return taken
 
     def _event(self, payload: bytes, chunks: list[Chunk]) -> None:
         prefix = self._prefix

@@ -25,7 +25,12 @@ class OpenAIChat:
         return read_whole(body, to=to, functions=bool(chat.request.functions), indexed=chat.streamed)
 
     def decoder(self, *, chat: Chat, to: Deployment) -> Decoder:
-        return ChatDecoder(to=to, functions=bool(chat.request.functions), native=to.provider.clean and chat.streamed)
+        return ChatDecoder(
+            to=to,
+            functions=bool(chat.request.functions),
+            native=to.provider.clean and chat.streamed,
+            streamed=chat.streamed,
+        )
 
     def error(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, to: Deployment
