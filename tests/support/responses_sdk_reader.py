@@ -6,7 +6,7 @@ by event, is turned into the same `Answer` that the chat recordings are compared
 
 from typing import Any
 
-import httpx
+import httpx2
 from openai import OpenAI
 from openai.types.responses import Response
 
@@ -26,7 +26,7 @@ def read(recording: Recording) -> Answer:
         return of_response(answer)
     answer = Answer()
     for event in _client(recording).responses.create(model="m", input="", stream=True):
-        if event.type in ("response.completed", "response.incomplete", "response.failed"):
+        if event.type == "response.completed" or event.type == "response.incomplete" or event.type == "response.failed":
             return of_response(event.response)
         if event.type == "error":
             answer.error = {"code": event.code, "message": event.message}
@@ -85,7 +85,7 @@ def _tokens(response: Response) -> Tokens | None:
 
 def _client(recording: Recording) -> OpenAI:
     headers = [(name.decode(), value.decode()) for name, value in recording.headers]
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, content=recording.body))
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers, content=recording.body))
     return OpenAI(
-        api_key="k", base_url="http://upstream.test/v1", max_retries=0, http_client=httpx.Client(transport=transport)
+        api_key="k", base_url="http://upstream.test/v1", max_retries=0, http_client=httpx2.Client(transport=transport)
     )

@@ -225,6 +225,8 @@ class Answer:
         content = item.get("content")
         parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else objects_of(content)
         for place, part in enumerate(parts):
+            if self.broken is not None:
+                return
             if part.get("type") == "refusal":
                 self.complete(self._part(slot, REFUSAL, place), text_of(part.get("refusal")), into)
                 continue
@@ -241,6 +243,8 @@ class Answer:
     def _reasoning(self, slot: Slot, item: dict[str, Any], into: Gathered) -> None:
         for kind, member in ((SUMMARY, "summary"), (THOUGHT, "content")):
             for place, part in enumerate(objects_of(item.get(member))):
+                if self.broken is not None:
+                    return
                 self.complete(self._part(slot, kind, place), text_of(part.get("text")), into)
         data = text_of(item.get("encrypted_content"))
         if data:

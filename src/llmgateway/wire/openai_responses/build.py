@@ -44,7 +44,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     """The request ready for the wire, and the parameters that were left out."""
     dropped: list[str] = []
     body: dict[str, Any] = {"model": to.mapping.upstream}
-    build_tools(chat, to=to, body=body, dropped=dropped)
+    build_tools(chat, body=body, dropped=dropped)
     items = body["input"] = build_input(chat, to=to, dropped=dropped)
     if chat.streamed:
         body["stream"] = True
@@ -134,14 +134,17 @@ def _reasoning(chat: Chat, to: Deployment, body: dict[str, Any], dropped: list[s
     request, sent = chat.request, dict[str, Any]()
     ours = request.reasoning
     effort = request.reasoning_effort if ours is None or ours.effort is None else ours.effort
-    if effort is not None and not (effort == "none" and "reasoning" in to.mapping.lacks):
-        sent["effort"] = effort
-    summary = ours.summary if ours is not None else None
+    asked = ours.summary if ours is not None else None
+    summary = asked
     if summary is None and effort not in (None, "none") and not chat.hides_reasoning:
         summary = "auto"
-    if summary is not None and "no_reasoning_summary" not in to.provider.quirks:
+    if "reasoning" in to.mapping.lacks or "no_reasoning_summary" in to.provider.quirks:
+        summary = None
+    if effort is not None and not (effort == "none" and "reasoning" in to.mapping.lacks):
+        sent["effort"] = effort
+    if summary is not None:
         sent["summary"] = summary
-    elif ours is not None and ours.summary is not None:
+    elif asked is not None:
         dropped.append("reasoning.summary")
     for name, span in _members(chat.raw.get("reasoning")).items():
         if name in _OUR_REASONING:

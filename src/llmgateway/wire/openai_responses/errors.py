@@ -12,7 +12,7 @@ from llmgateway.domain.routing import Deployment
 from llmgateway.wire.openai_chat.errors import in_band_error
 
 _POLICY_CODES: Final = frozenset(
-    ("invalid_prompt", "bio_policy", "misalignment_policy_violation", "image_content_policy_violation", "cyber_policy")
+    ("invalid_prompt", "bio_policy", "misalignment_policy_violation", "image_content_policy_violation")
 )
 _CALLER_CODES: Final = re.compile(
     r"invalid_|image_|unsupported_|empty_image|failed_to_download|context_length|data_residency|string_above"

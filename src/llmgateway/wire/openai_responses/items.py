@@ -8,11 +8,13 @@ import hashlib
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from llmgateway.domain.chat import Chat, FileRef, Message, Part
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.openai_responses.pieces import text_of
 from llmgateway.wire.openai_responses.replay import replay
+from llmgateway.wire.spans import NULL, value_of
 
 _LONGEST_CALL_ID: Final = 64
 """`string too long. Expected a string with maximum length 64` is what OpenAI answers to longer ones."""
@@ -21,13 +23,8 @@ _FORMAT_QUIRK: Final = "reasoning_format:"
 _OWN_FORMAT: Final = "openai-responses-v1"
 
 
-class _Beside(Struct):
-    """A member of an assistant message that chat completions do not have, and that our answers give."""
-
-    phase: str | None = None
-
-
-_BESIDE: Final = msgspec.json.Decoder(list[_Beside])
+_KNOWN: Final = frozenset((*Message.__struct_fields__, "phase"))
+_EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""'))
 _MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _PARTS: Final = msgspec.json.Decoder(list[Raw])
 
@@ -54,15 +51,16 @@ class _Writer:
         self._custom: set[str] = set()
         self._open: dict[str, str] = {}
         self._items: list[Any] = []
-        self._raw: list[dict[str, Raw]] | None = None
+        self._spans = _MESSAGES.decode(chat.raw["messages"])
 
     def items(self) -> list[Any]:
-        phases = self._phases()
         for place, message in enumerate(self._chat.request.messages):
             if message.name is not None and message.role != "function":
                 self._drop("messages[].name")
+            if not self._spans[place].keys() <= _KNOWN:
+                self._unknown(self._spans[place])
             if message.role == "assistant":
-                self._assistant(message, place, phases[place] if phases else None)
+                self._assistant(message, place)
             elif message.role in ("tool", "function"):
                 self._result(message, place)
             else:
@@ -71,9 +69,9 @@ class _Writer:
                 self._items.append({"role": message.role, "content": sent})
         return self._items
 
-    def _assistant(self, message: Message, place: int, phase: str | None) -> None:
+    def _assistant(self, message: Message, place: int) -> None:
         calls = self._calls(message, place)
-        said = self._said(message, place, phase, alone=not calls)
+        said = self._said(message, place, alone=not calls)
         thoughts = replay(message, own=self._format, store=self._chat.request.store is True, with_ids=said is None)
         if thoughts is None or (thoughts and said is None and not calls):
             self._drop("messages[].reasoning_details")
@@ -87,7 +85,7 @@ class _Writer:
             self._items.append(said)
         self._items += calls
 
-    def _said(self, message: Message, place: int, phase: str | None, *, alone: bool) -> dict[str, Any] | None:
+    def _said(self, message: Message, place: int, *, alone: bool) -> dict[str, Any] | None:
         """The assistant's words, if there are any; a turn that has neither words nor calls is an empty message."""
         given = message.content
         content: Any = self._parts(given, place, "output_text") if isinstance(given, list) else given
@@ -97,7 +95,8 @@ class _Writer:
         if not content and not (alone and not message.reasoning_details):
             return None
         said = {"role": "assistant", "content": content or ""}
-        return {**said, "phase": phase} if phase is not None else said
+        phase = text_of(value_of(self._spans[place].get("phase", NULL)))
+        return {**said, "phase": phase} if phase in _PHASES else said
 
     def _calls(self, message: Message, place: int) -> list[Any]:
         sent: list[Any] = []
@@ -116,7 +115,7 @@ class _Writer:
     def _custom_call(self, call_id: str, place: int, index: int) -> dict[str, Any]:
         """Calls of custom tools, and of types that came after them, have their members under the type's name."""
         self._custom.add(call_id)
-        call = msgspec.json.decode(self._spans(place)["tool_calls"], type=list[dict[str, Any]])[index]
+        call = msgspec.json.decode(self._spans[place]["tool_calls"], type=list[dict[str, Any]])[index]
         inner = call.get("custom")
         source: dict[str, Any] = inner if isinstance(inner, dict) else {}  # pyright: ignore[reportUnknownVariableType]  # a caller's JSON
         return {
@@ -163,21 +162,13 @@ class _Writer:
             return _file(part.file)
         if part.type == "input_audio" and part.input_audio is not None:
             return {"type": "input_audio", "input_audio": part.input_audio}
-        return _PARTS.decode(self._spans(place)["content"])[index]
+        return _PARTS.decode(self._spans[place]["content"])[index]
 
-    def _spans(self, place: int) -> dict[str, Raw]:
-        if self._raw is None:
-            self._raw = _MESSAGES.decode(self._chat.raw["messages"])
-        return self._raw[place]
-
-    def _phases(self) -> list[str | None] | None:
-        span = self._chat.raw["messages"]
-        if b'"phase"' not in bytes(span):
-            return None
-        try:
-            return [one.phase if one.phase in _PHASES else None for one in _BESIDE.decode(span)]
-        except msgspec.ValidationError:
-            return None
+    def _unknown(self, spans: dict[str, Raw]) -> None:
+        """Members of a message that nobody here knows, unless they are empty."""
+        for name in sorted(spans.keys() - _KNOWN):
+            if bytes(spans[name]) not in _EMPTY:
+                self._drop(f"messages[].{name[:100]}")
 
     def _drop(self, path: str) -> None:
         if path not in self._dropped:

@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from llmgateway.domain.chat import Chat, Function, ImageConfig, NamedFunction, Tool
-from llmgateway.domain.routing import Deployment
 
 _NO_PARAMETERS: Final = Raw(b'{"type":"object","properties":{}}')
 _TOOLS: Final = msgspec.json.Decoder(list[dict[str, Raw]])
+_NOT_BESIDE: Final = frozenset(("type", "function", "cache_control"))
 _SIZES: Final = {"1:1": "1024x1024", "3:2": "1536x1024", "2:3": "1024x1536"}
 """https://platform.openai.com/docs/guides/image-generation#customize-image-output"""
 
@@ -61,18 +61,19 @@ def custom_names(chat: Chat) -> frozenset[str] | None:
     return frozenset(tool.custom.name for tool in tools if tool.type == "custom" and tool.custom is not None)
 
 
-def build_tools(chat: Chat, *, to: Deployment, body: dict[str, Any], dropped: list[str]) -> None:
+def build_tools(chat: Chat, *, body: dict[str, Any], dropped: list[str]) -> None:
     """`tools`, and `max_tool_calls` where the caller limits its searches."""
     request = chat.request
     sent: list[Any] = []
+    spans = _TOOLS.decode(chat.raw["tools"]) if request.tools else []
     for place, tool in enumerate(request.tools or ()):
         if tool.function is not None and tool.type == "function":
-            sent.append(_function(tool.function))
+            sent.append(_function(tool.function, spans[place]))
         elif tool.type == "web_search":
             sent.append(_search(tool, place, body, dropped))
         else:
-            sent.append(_other(_TOOLS.decode(chat.raw["tools"])[place]))
-    sent += [_function(function) for function in request.functions or ()]
+            sent.append(_other(spans[place]))
+    sent += [_function(function, {}) for function in request.functions or ()]
     if not any(tool.type == "web_search" for tool in request.tools or ()):
         if request.web_search_options is not None:
             sent.append(_search_options(request.web_search_options))
@@ -83,16 +84,16 @@ def build_tools(chat: Chat, *, to: Deployment, body: dict[str, Any], dropped: li
     if sent:
         body["tools"] = sent
     _choice(chat, body)
-    del to
 
 
-def _function(function: Function) -> dict[str, Any]:
+def _function(function: Function, beside: dict[str, Raw]) -> dict[str, Any]:
+    """`beside`: the tool's own members, of which those nobody here knows go along."""
     sent: dict[str, Any] = {"type": "function", "name": function.name}
     if function.description is not None:
         sent["description"] = function.description
     sent["parameters"] = _NO_PARAMETERS if function.parameters is None else function.parameters
     sent["strict"] = function.strict is True
-    return sent
+    return {**sent, **{name: span for name, span in beside.items() if name not in _NOT_BESIDE}}
 
 
 def _search(tool: Tool, place: int, body: dict[str, Any], dropped: list[str]) -> dict[str, Any]:
