@@ -13,7 +13,7 @@ from msgspec import Raw
 from llmgateway.domain.chat import REQUEST_FIELDS, Chat, ChatRequest
 from llmgateway.domain.routing import Deployment, HttpRequest
 from llmgateway.wire.openai_responses.items import build_input
-from llmgateway.wire.openai_responses.tools import build_tools
+from llmgateway.wire.openai_responses.tools import build_choice, build_tools
 from llmgateway.wire.openai_responses.vocabulary import VOCABULARY
 from llmgateway.wire.params import CONSUMED
 
@@ -46,6 +46,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     body: dict[str, Any] = {"model": to.mapping.upstream}
     build_tools(chat, body=body, dropped=dropped)
     items = body["input"] = build_input(chat, to=to, dropped=dropped)
+    build_choice(chat, body=body)
     if chat.streamed:
         body["stream"] = True
         options = chat.request.stream_options

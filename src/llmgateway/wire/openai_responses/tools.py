@@ -62,7 +62,6 @@ def custom_names(chat: Chat) -> frozenset[str] | None:
 
 
 def build_tools(chat: Chat, *, body: dict[str, Any], dropped: list[str]) -> None:
-    """`tools`, and `max_tool_calls` where the caller limits its searches."""
     request = chat.request
     sent: list[Any] = []
     spans = _TOOLS.decode(chat.raw["tools"]) if request.tools else []
@@ -70,7 +69,7 @@ def build_tools(chat: Chat, *, body: dict[str, Any], dropped: list[str]) -> None
         if tool.function is not None and tool.type == "function":
             sent.append(_function(tool.function, spans[place]))
         elif tool.type == "web_search":
-            sent.append(_search(tool, place, body, dropped))
+            sent.append(_search(tool, place, dropped))
         else:
             sent.append(_other(spans[place]))
     sent += [_function(function, {}) for function in request.functions or ()]
@@ -83,7 +82,6 @@ def build_tools(chat: Chat, *, body: dict[str, Any], dropped: list[str]) -> None
         sent.append(_image_generation(request.image_config or ImageConfig(), dropped))
     if sent:
         body["tools"] = sent
-    _choice(chat, body)
 
 
 def _function(function: Function, beside: dict[str, Raw]) -> dict[str, Any]:
@@ -96,8 +94,7 @@ def _function(function: Function, beside: dict[str, Raw]) -> dict[str, Any]:
     return {**sent, **{name: span for name, span in beside.items() if name not in _NOT_BESIDE}}
 
 
-def _search(tool: Tool, place: int, body: dict[str, Any], dropped: list[str]) -> dict[str, Any]:
-    """`max_uses` is the limit for all tools of the provider, of which a caller in our words has this one only."""
+def _search(tool: Tool, place: int, dropped: list[str]) -> dict[str, Any]:
     sent: dict[str, Any] = {"type": "web_search"}
     if tool.user_location is not None:
         sent["user_location"] = _location(tool.user_location)
@@ -105,8 +102,6 @@ def _search(tool: Tool, place: int, body: dict[str, Any], dropped: list[str]) ->
         sent["search_context_size"] = tool.search_context_size
     if tool.allowed_domains is not None:
         sent["filters"] = {"allowed_domains": tool.allowed_domains}
-    if tool.max_uses is not None:
-        body["max_tool_calls"] = tool.max_uses
     if tool.blocked_domains is not None:
         dropped.append(f"tools[{place}].blocked_domains")
     return sent
@@ -142,7 +137,7 @@ def _image_generation(config: ImageConfig, dropped: list[str]) -> dict[str, Any]
         size = config.image_size
     elif config.image_size is not None:
         dropped.append("image_config.image_size")
-    if config.aspect_ratio is not None and size != _SIZES.get(config.aspect_ratio):
+    if config.aspect_ratio is not None and (size is None or size != _SIZES.get(config.aspect_ratio)):
         dropped.append("image_config.aspect_ratio")
     if size is not None:
         sent["size"] = size
@@ -167,8 +162,15 @@ def _other(tool: dict[str, Raw]) -> dict[str, Raw]:
     return {"type": tool["type"], **inner}
 
 
-def _choice(chat: Chat, body: dict[str, Any]) -> None:
+def build_choice(chat: Chat, *, body: dict[str, Any]) -> None:
+    """Which tools are to be called, and how often those of the provider may be.
+
+    `max_uses` is the limit for all of them, of which a caller in our words has the search only.
+    """
     request = chat.request
+    limits = [tool.max_uses for tool in request.tools or () if tool.type == "web_search" and tool.max_uses is not None]
+    if limits:
+        body["max_tool_calls"] = limits[0]
     choice = request.tool_choice
     if choice is None:
         legacy = request.function_call
