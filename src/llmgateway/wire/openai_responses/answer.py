@@ -285,6 +285,8 @@ class Answer:
             call = ToolCallDelta(slot.call, call_id, "custom", custom={"name": name, "input": arguments})
         else:
             call = ToolCallDelta(slot.call, call_id, "function", ToolFunctionDelta(name, arguments))
+            if item.get("namespace"):
+                call.extra_content = {"openai": {"namespace": text_of(item["namespace"])}}
         self._call(slot, call, into)
 
     def _call(self, slot: Slot, call: ToolCallDelta, into: Gathered) -> None:

@@ -1,7 +1,8 @@
 """Messages as input items: `function_call` and `function_call_output` stand beside messages, not inside them.
 
 Every message gives the same bytes wherever it stands and however the conversation goes on, since provider-side prompt
-caches go by the prefix. Items have no ids, except for reasoning that is followed by the calls it led to.
+caches go by the prefix. Items have no ids, except for reasoning that is followed by the calls it led to. Where a row
+takes parts nobody knows, a part that is an item of this protocol (a search of the provider's, say) becomes one.
 """
 
 import hashlib
@@ -12,12 +13,21 @@ from msgspec import Raw
 
 from llmgateway.domain.chat import Chat, FileRef, Message, Part
 from llmgateway.domain.routing import Deployment
-from llmgateway.wire.openai_responses.pieces import text_of
+from llmgateway.wire.openai_responses.pieces import object_of, objects_of, text_of
 from llmgateway.wire.openai_responses.replay import replay
 from llmgateway.wire.spans import NULL, value_of
 
 _LONGEST_CALL_ID: Final = 64
 """`string too long. Expected a string with maximum length 64` is what OpenAI answers to longer ones."""
+_ITEM_PARTS: Final = frozenset(
+    (
+        "additional_tools", "apply_patch_call", "apply_patch_call_output", "code_interpreter_call", "compaction",
+        "computer_call", "computer_call_output", "file_search_call", "image_generation_call", "item_reference",
+        "local_shell_call", "local_shell_call_output", "mcp_approval_request", "mcp_approval_response", "mcp_call",
+        "mcp_list_tools", "shell_call", "shell_call_output", "tool_search_call", "tool_search_output",
+        "web_search_call",
+    )
+)  # fmt: skip
 _PHASES: Final = frozenset(("commentary", "final_answer"))
 _FORMAT_QUIRK: Final = "reasoning_format:"
 _OWN_FORMAT: Final = "openai-responses-v1"
@@ -64,16 +74,17 @@ class _Writer:
             elif message.role in ("tool", "function"):
                 self._result(message, place)
             else:
-                content = message.content
-                sent = self._parts(content, place, "input_text") if isinstance(content, list) else content or ""
-                self._items.append({"role": message.role, "content": sent})
+                self._items += self._said(message, place, "input_text") or [{"role": message.role, "content": ""}]
         return self._items
 
     def _assistant(self, message: Message, place: int) -> None:
         calls = self._calls(message, place)
-        said = self._said(message, place, alone=not calls)
-        thoughts = replay(message, own=self._format, store=self._chat.request.store is True, with_ids=said is None)
-        if thoughts is None or (thoughts and said is None and not calls):
+        said = self._said(message, place, "output_text")
+        if not said and not calls and not message.reasoning_details:
+            said = [{"role": "assistant", "content": ""}]
+        with_ids = all("role" not in item for item in said)
+        thoughts = replay(message, own=self._format, store=self._chat.request.store is True, with_ids=with_ids)
+        if thoughts is None or (thoughts and not said and not calls):
             self._drop("messages[].reasoning_details")
         elif thoughts:
             self._items += thoughts
@@ -81,29 +92,51 @@ class _Writer:
             self._drop("messages[].reasoning")
         if message.audio is not None:
             self._drop("messages[].audio")
-        if said is not None:
-            self._items.append(said)
+        self._items += said
         self._items += calls
 
-    def _said(self, message: Message, place: int, *, alone: bool) -> dict[str, Any] | None:
-        """The assistant's words, if there are any; a turn that has neither words nor calls is an empty message."""
-        given = message.content
-        content: Any = self._parts(given, place, "output_text") if isinstance(given, list) else given
-        if message.refusal:
-            before = [{"type": "output_text", "text": content}] if content and isinstance(content, str) else content
-            content = [*(before or ()), {"type": "refusal", "refusal": message.refusal}]
-        if not content and not (alone and not message.reasoning_details):
-            return None
-        said = {"role": "assistant", "content": content or ""}
-        phase = text_of(value_of(self._spans[place].get("phase", NULL)))
+    def _said(self, message: Message, place: int, text_type: str) -> list[dict[str, Any]]:
+        """The words of a message, if there are any, and the items among them."""
+        content = message.content
+        if isinstance(content, list):
+            return self._cut(message, place, self._parts(content, place, text_type))
+        if not message.refusal:
+            return [self._message(message, place, content)] if content else []
+        parts: list[Any] = [{"type": text_type, "text": content}] if content else []
+        return self._cut(message, place, parts)
+
+    def _cut(self, message: Message, place: int, parts: list[Any]) -> list[dict[str, Any]]:
+        """Parts that are items stand by themselves; those around them are messages."""
+        items: list[dict[str, Any]] = []
+        open_parts: list[Any] = []
+        for part in parts if not message.refusal else [*parts, {"type": "refusal", "refusal": message.refusal}]:
+            item = self._item(part) if isinstance(part, Raw) else None
+            if item is None:
+                open_parts.append(part)
+                continue
+            if open_parts:
+                items.append(self._message(message, place, open_parts))
+            items.append(item)
+            open_parts = []
+        return [*items, self._message(message, place, open_parts)] if open_parts else items
+
+    def _message(self, message: Message, place: int, content: Any) -> dict[str, Any]:
+        said = {"role": message.role, "content": content}
+        phase = text_of(value_of(self._spans[place].get("phase", NULL))) if message.role == "assistant" else ""
         return {**said, "phase": phase} if phase in _PHASES else said
+
+    def _item(self, part: Raw) -> dict[str, Any] | None:
+        item = object_of(value_of(part))
+        return item if item.get("type") in _ITEM_PARTS else None
 
     def _calls(self, message: Message, place: int) -> list[Any]:
         sent: list[Any] = []
+        spaces = _namespaces(self._spans[place].get("tool_calls"))
         for index, call in enumerate(message.tool_calls or ()):
             call_id = _call_id(call.id or f"call_{place}_{index}")
             if call.function is not None:
-                sent.append(_function_call(call_id, call.function.name, call.function.arguments))
+                item = _function_call(call_id, call.function.name, call.function.arguments)
+                sent.append(item if not spaces else {**item, **spaces[index]})
             else:
                 sent.append(self._custom_call(call_id, place, index))
         if message.function_call is not None:
@@ -144,11 +177,7 @@ class _Writer:
         return self._parts(content, place, "input_text")
 
     def _parts(self, parts: list[Part], place: int, text_type: str) -> list[Any]:
-        """Empty texts are left out where there is anything else."""
-        kept = [(index, part) for index, part in enumerate(parts) if part.type != "text" or part.text]
-        if not kept:
-            return [{"type": text_type, "text": ""}] if parts else []
-        return [self._part(part, place, index, text_type) for index, part in kept]
+        return [self._part(part, place, index, text_type) for index, part in enumerate(parts)]
 
     def _part(self, part: Part, place: int, index: int, text_type: str) -> Any:
         if part.type == "text":
@@ -177,6 +206,14 @@ class _Writer:
 
 def _function_call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
     return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+
+
+def _namespaces(calls: Raw | None) -> list[dict[str, str]] | None:
+    """Where a called function was found, which an answer tells beside its call; None where nothing is said of that."""
+    if calls is None or b'"namespace"' not in bytes(calls):
+        return None
+    beside = [object_of(object_of(call.get("extra_content")).get("openai")) for call in objects_of(value_of(calls))]
+    return [{"namespace": name} if (name := text_of(one.get("namespace"))) else {} for one in beside]
 
 
 def _call_id(given: str) -> str:

@@ -69,9 +69,9 @@ def _add(items: list[_Item], detail: _Detail) -> bool:
     last.id = last.id or detail.id
     match detail.type:
         case "reasoning.summary":
-            last.summary.append(detail.summary or "")
+            last.summary += [detail.summary] if detail.summary else []
         case "reasoning.text":
-            last.text.append(detail.text or "")
+            last.text += [detail.text] if detail.text else []
         case "reasoning.encrypted" if detail.data and last.data is None:
             last.data = detail.data
         case _:

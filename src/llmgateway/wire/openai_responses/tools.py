@@ -14,6 +14,7 @@ from llmgateway.domain.chat import Chat, Function, ImageConfig, NamedFunction, T
 _NO_PARAMETERS: Final = Raw(b'{"type":"object","properties":{}}')
 _TOOLS: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _NOT_BESIDE: Final = frozenset(("type", "function", "cache_control"))
+_OUR_SEARCH: Final = frozenset(Tool.__struct_fields__)
 _SIZES: Final = {"1:1": "1024x1024", "3:2": "1536x1024", "2:3": "1024x1536"}
 """https://platform.openai.com/docs/guides/image-generation#customize-image-output"""
 
@@ -69,7 +70,7 @@ def build_tools(chat: Chat, *, body: dict[str, Any], dropped: list[str]) -> None
         if tool.function is not None and tool.type == "function":
             sent.append(_function(tool.function, spans[place]))
         elif tool.type == "web_search":
-            sent.append(_search(tool, place, dropped))
+            sent.append(_search(tool, place, spans[place], dropped))
         else:
             sent.append(_other(spans[place]))
     sent += [_function(function, {}) for function in request.functions or ()]
@@ -94,7 +95,8 @@ def _function(function: Function, beside: dict[str, Raw]) -> dict[str, Any]:
     return {**sent, **{name: span for name, span in beside.items() if name not in _NOT_BESIDE}}
 
 
-def _search(tool: Tool, place: int, dropped: list[str]) -> dict[str, Any]:
+def _search(tool: Tool, place: int, beside: dict[str, Raw], dropped: list[str]) -> dict[str, Any]:
+    """`beside`: the tool's own members, of which those nobody here knows go along."""
     sent: dict[str, Any] = {"type": "web_search"}
     if tool.user_location is not None:
         sent["user_location"] = _location(tool.user_location)
@@ -104,7 +106,7 @@ def _search(tool: Tool, place: int, dropped: list[str]) -> dict[str, Any]:
         sent["filters"] = {"allowed_domains": tool.allowed_domains}
     if tool.blocked_domains is not None:
         dropped.append(f"tools[{place}].blocked_domains")
-    return sent
+    return {**{name: span for name, span in beside.items() if name not in _OUR_SEARCH}, **sent}
 
 
 def _search_options(options: dict[str, Raw]) -> dict[str, Any]:

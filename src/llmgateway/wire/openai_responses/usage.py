@@ -1,4 +1,4 @@
-"""Reads the `usage` of a response: tokens as decisions.md has them, and searches where the provider counts them.
+"""Reads the `usage` of a response: tokens, and web searches where the provider counts them.
 
 OpenAI counts searches in `tool_usage`, xAI in `server_side_tool_usage_details`; where neither is told, the calls among
 the output items count.

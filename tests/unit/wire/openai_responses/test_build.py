@@ -82,8 +82,7 @@ def test_token_probabilities_are_included() -> None:
 
 
 def test_reasoning_is_asked_for_with_a_summary_and_encrypted() -> None:
-    for asked in ({"reasoning_effort": "low"}, {"reasoning": {"effort": "low"}}):
-        body = sent(**asked)
+    for body in (sent(reasoning_effort="low"), sent(reasoning={"effort": "low"})):
         assert body["reasoning"] == {"effort": "low", "summary": "auto"}
         assert body["include"] == ["reasoning.encrypted_content"]
 
@@ -165,10 +164,10 @@ def test_fields_nobody_knows_go_only_to_rows_that_take_them() -> None:
 
 
 def test_members_of_reasoning_and_text_nobody_knows_go_along() -> None:
-    row = {"unknown_fields": "pass"}
-    body = sent(row=row, reasoning={"effort": "low", "context": "all_turns"}, text={"verbosity": "low", "x": 1})
+    members: dict[str, Any] = {"reasoning": {"effort": "low", "context": "all_turns"}, "text": {"verbosity": "low"}}
+    body = sent(row={"unknown_fields": "pass"}, response_format={"type": "text"}, **members)
     assert body["reasoning"] == {"effort": "low", "summary": "auto", "context": "all_turns"}
-    assert body["text"] == {"verbosity": "low", "x": 1}
+    assert body["text"] == {"verbosity": "low", "format": {"type": "text"}}
     assert built(reasoning={"effort": "low", "context": "all_turns"})[1] == ("reasoning.context",)
 
 

@@ -28,7 +28,6 @@ def test_a_message_without_content_is_an_empty_one() -> None:
 def test_the_parts_of_a_user() -> None:
     parts = [
         {"type": "text", "text": "Look"},
-        {"type": "text", "text": ""},
         {"type": "image_url", "image_url": {"url": PIXEL}},
         {"type": "image_url", "image_url": {"url": "https://a.test/b.png", "detail": "low"}},
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}},
@@ -55,9 +54,14 @@ def test_the_parts_of_an_assistant_and_its_refusal() -> None:
     assert sent({"role": "assistant", "content": None, "refusal": "No"})["input"][0]["content"] == want[1:]
 
 
-def test_a_part_that_is_nothing_but_empty_text_stays() -> None:
-    content = [{"type": "text", "text": ""}]
-    assert sent({"role": "user", "content": content})["input"][0]["content"] == [{"type": "input_text", "text": ""}]
+def test_empty_texts_stay() -> None:
+    """This protocol takes them, unlike others."""
+    content = [{"type": "text", "text": ""}, {"type": "text", "text": ""}]
+    assert sent({"role": "user", "content": content})["input"][0]["content"] == [{"type": "input_text", "text": ""}] * 2
+
+
+def test_empty_content_before_calls_is_no_message() -> None:
+    assert sent({**CALLING, "content": ""})["input"] == [CALLED]
 
 
 def test_calls_and_results_are_items_beside_the_messages() -> None:
@@ -128,6 +132,27 @@ def test_a_part_of_a_type_nobody_knows_is_sent_as_it_is() -> None:
     part = {"type": "input_video", "video_url": "https://a.test/v"}
     body = sent({"role": "user", "content": [{"type": "text", "text": "x"}, part]})
     assert body["input"][0]["content"][1] == part
+
+
+def test_a_part_that_is_an_item_stands_by_itself() -> None:
+    searched = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}}
+    parts = [{"type": "text", "text": "Let me see."}, searched, {"type": "text", "text": "Found."}]
+    assert sent({"role": "assistant", "content": parts, "refusal": "No"})["input"] == [
+        {"role": "assistant", "content": [{"type": "output_text", "text": "Let me see."}]},
+        searched,
+        {
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "Found."}, {"type": "refusal", "refusal": "No"}],
+        },
+    ]
+    more = {"type": "additional_tools", "role": "developer", "tools": []}
+    assert sent({"role": "developer", "content": [more]})["input"] == [more]
+
+
+def test_the_namespace_of_a_call_goes_back() -> None:
+    named = {**CALL, "extra_content": {"openai": {"namespace": "crm"}}}
+    items = sent({"role": "assistant", "content": None, "tool_calls": [named, {**CALL, "id": "call_2"}]})["input"]
+    assert items == [{**CALLED, "namespace": "crm"}, {**CALLED, "call_id": "call_2"}]
 
 
 def test_the_phase_of_an_answer_goes_back() -> None:

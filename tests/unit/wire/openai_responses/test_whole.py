@@ -66,6 +66,12 @@ def test_the_old_function_call_is_told_to_those_who_asked_in_those_words() -> No
     assert not choice.delta.tool_calls
 
 
+def test_the_namespace_of_a_call_is_told_beside_it() -> None:
+    one = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"}
+    calls = told({**one, "namespace": "crm"}).tool_calls or []
+    assert calls[0].extra_content == {"openai": {"namespace": "crm"}}
+
+
 CUSTOM = {"type": "custom_tool_call", "id": "ct_1", "call_id": "call_1", "name": "sql", "input": "SELECT 1"}
 
 
