@@ -126,6 +126,19 @@ def test_any_bytes_are_an_answer_or_an_upstream_error(body: bytes) -> None:
         read_whole(body, answer=Answer(reasoning_format="f"), to=LANE.deployment)
 
 
+def test_what_is_nested_as_deep_as_can_be_read_does_no_harm() -> None:
+    """Each member that may hold anything, as deep as the decoder goes."""
+    for depth in (100, 400, 700, 900, 990):
+        deep = b"[" * depth + b"null" + b"]" * depth
+        call = b'{"type":"function_call","call_id":"c","name":"f","arguments":%b}' % deep
+        text = b'{"type":"output_text","text":"a","annotations":[{"x":%b}],"logprobs":[{"logprob":%b}]}' % (deep, deep)
+        output = b'{"output":[%b,{"type":"message","content":[%b]}],"usage":%b}' % (call, text, deep)
+        event = b'data: {"type":"response.completed","response":%b}\n\n' % output
+        for streamed in (True, False):
+            told(LANE.play(answer("text/event-stream", event, streamed=True), streamed=streamed))
+            told(LANE.play(answer("application/json", output, streamed=False), streamed=streamed))
+
+
 def endless(kind: str, turn: int) -> bytes:
     match kind:
         case "a line without an end":

@@ -9,12 +9,18 @@ import secrets
 from collections import deque
 from typing import Any, Final
 
-import msgspec
-
 from llmgateway.domain.reply import ToolCallDelta, ToolFunctionDelta
 from llmgateway.wire.openai_responses.events import Response
 from llmgateway.wire.openai_responses.gathered import Gathered
-from llmgateway.wire.openai_responses.pieces import citation, image, object_of, objects_of, text_of, token_logprobs
+from llmgateway.wire.openai_responses.pieces import (
+    arguments_of,
+    citation,
+    image,
+    object_of,
+    objects_of,
+    text_of,
+    token_logprobs,
+)
 
 CONTENT: Final = "content"
 REFUSAL: Final = "refusal"
@@ -266,12 +272,10 @@ class Answer:
         return {"type": kind, member: value, **named, "format": self._format, "index": index}
 
     def _whole_call(self, slot: Slot, item: dict[str, Any], into: Gathered) -> None:
-        arguments = item.get(_CALLS[slot.type])
-        if arguments is not None and not isinstance(arguments, str):
-            arguments = msgspec.json.encode(arguments).decode()
+        arguments = arguments_of(item.get(_CALLS[slot.type]))
         if slot.call < 0:
-            self._introduce(slot, item, arguments or "", into)
-        elif arguments and len(arguments) > slot.sent:
+            self._introduce(slot, item, arguments, into)
+        elif len(arguments) > slot.sent:
             self._call(slot, _more(slot, arguments[slot.sent :]), into)
 
     def _introduce(self, slot: Slot, item: dict[str, Any], arguments: str, into: Gathered) -> None:

@@ -162,7 +162,7 @@ def _include(chat: Chat, to: Deployment, body: dict[str, Any], items: list[Any])
     """Models that do not reason refuse to be asked for encrypted content (`Encrypted content is not supported with
     this model`), so that of a model nobody knows it is asked only where reasoning is wanted or given back."""
     wanted = list[str]()
-    if "reasoning" not in to.mapping.lacks and (
+    if (
         "reasoning" in to.mapping.has
         or body.get("reasoning", {}).get("effort", "none") != "none"
         or any(item.get("type") == "reasoning" for item in items)

@@ -52,12 +52,15 @@ def build_input(chat: Chat, *, to: Deployment, dropped: list[str]) -> list[Any]:
 
 
 class _Writer:
-    """Lives for one request. `_open`: ids of calls made by the old `function_call`, by name, not yet answered."""
+    """Lives for one request. `_open`: ids of calls made by the old `function_call`, by name, not yet answered.
+
+    `_format`: of the reasoning that can be given back; a model that does not reason reads none.
+    """
 
     def __init__(self, chat: Chat, to: Deployment, dropped: list[str]) -> None:
         self._chat = chat
         self._dropped = dropped
-        self._format = reasoning_format(to)
+        self._format = "" if "reasoning" in to.mapping.lacks else reasoning_format(to)
         self._custom: set[str] = set()
         self._open: dict[str, str] = {}
         self._items: list[Any] = []

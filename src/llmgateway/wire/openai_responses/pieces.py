@@ -1,8 +1,11 @@
-"""Small readers of what output items hold: texts, citations, images and token probabilities. None of them raises."""
+"""Small readers of what output items hold: texts, arguments, citations, images, probabilities. None of them raises."""
 
 from typing import Any, Final
 
+import msgspec
+
 _NOTHING: Final[dict[str, Any]] = {}
+_SCALARS: Final = (str, int, float)
 
 
 def text_of(value: Any) -> str:
@@ -25,7 +28,9 @@ def citation(annotation: dict[str, Any], *, index: int, before: int) -> dict[str
     Kinds that chat completions do not have (file_citation, container_file_citation, file_path) take the same form.
     """
     kind = text_of(annotation.get("type")) or "url_citation"
-    cited = {name: value for name, value in annotation.items() if name != "type" and value is not None}
+    cited: dict[str, Any] = {
+        name: value for name, value in annotation.items() if name != "type" and isinstance(value, _SCALARS)
+    }
     for name in ("start_index", "end_index"):
         if type(cited.get(name)) is int:
             cited[name] += before
@@ -42,6 +47,16 @@ def image(item: dict[str, Any], *, index: int) -> dict[str, Any] | None:
     return {"type": "image_url", "image_url": {"url": result}, "index": index}
 
 
+def arguments_of(value: Any) -> str:
+    """Arguments are a string of JSON; there are servers that send the object."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return msgspec.json.encode(value).decode()
+    except RecursionError:
+        return ""
+
+
 def token_logprobs(tokens: Any) -> list[dict[str, Any]]:
     """Chat completions have `bytes` and `top_logprobs` in every token; deltas of this protocol may not."""
     return [
@@ -51,4 +66,9 @@ def token_logprobs(tokens: Any) -> list[dict[str, Any]]:
 
 
 def _token(token: dict[str, Any]) -> dict[str, Any]:
-    return {"token": text_of(token.get("token")), "logprob": token.get("logprob"), "bytes": token.get("bytes")}
+    logprob, spelled = token.get("logprob"), token.get("bytes")
+    return {
+        "token": text_of(token.get("token")),
+        "logprob": logprob if isinstance(logprob, int | float) else None,
+        "bytes": [byte for byte in spelled if isinstance(byte, int)] if isinstance(spelled, list) else None,  # pyright: ignore[reportUnknownVariableType]  # JSON of a provider
+    }

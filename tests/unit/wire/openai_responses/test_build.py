@@ -110,10 +110,12 @@ def test_encrypted_reasoning_is_asked_only_of_models_that_may_reason() -> None:
     assert "reasoning" not in of_mapping({"reasoning_effort": "none"}, lacks=does_not)
 
 
-def test_a_replayed_item_asks_for_the_next_one() -> None:
+def test_a_replayed_item_asks_for_the_next_one_of_a_model_that_may_reason() -> None:
     detail = {"type": "reasoning.encrypted", "data": "gAAA", "id": "rs_1", "format": "openai-responses-v1"}
     said = {"role": "assistant", "content": "42", "reasoning_details": [detail]}
     assert sent(said)["include"] == ["reasoning.encrypted_content"]
+    body = of_mapping({"messages": [said]}, lacks=frozenset(("reasoning",)))
+    assert body == {"model": "acme-m-1", "input": [{"role": "assistant", "content": "42"}], "store": False}
 
 
 LOST = {

@@ -38,6 +38,12 @@ def test_before_a_message_an_item_has_no_id() -> None:
     assert sent(said)["input"] == [item("One", encrypted_content="gAAA"), {"role": "assistant", "content": "42"}]
 
 
+def test_before_another_item_it_keeps_its_id() -> None:
+    searched = {"type": "web_search_call", "id": "ws_1"}
+    items = sent(turn(encrypted(id="rs_1"), content=[searched]))["input"]
+    assert items == [item(id="rs_1", encrypted_content="gAAA"), searched]
+
+
 def test_several_items_stay_apart_and_in_order() -> None:
     details = [summary("A", id="rs_1"), encrypted("1", id="rs_1"), encrypted("2", id="rs_2"), encrypted("3", id="rs_3")]
     assert sent(turn(*details, tool_calls=[CALL]))["input"][:3] == [

@@ -170,11 +170,35 @@ def test_several_messages_are_one_and_the_last_phase_counts() -> None:
     assert (choice.delta.content, choice.delta.extra) == ("Looking. Found.", {"phase": "final_answer"})
 
 
-def test_items_that_share_a_place_are_told_apart_by_their_ids() -> None:
+ONE, TWO = {**message(words("One")), "id": "a"}, {**message(words("Two")), "id": "b"}
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (added(ONE), text("One"), done(ONE), added(TWO), text("Two"), done(TWO)),
+        (added(ONE), text("One"), added(TWO), text("Two")),
+        (text("One"), done(ONE), text("Two"), done(TWO)),
+        (done(ONE), done(TWO)),
+    ],
+    ids=["in full", "announced", "ended", "whole"],
+)
+def test_items_that_share_a_place_are_told_apart_by_their_ids(events: tuple[bytes, ...]) -> None:
     """A server that calls every item the first one."""
-    first, second = {**message(words("One")), "id": "a"}, {**message(words("Two")), "id": "b"}
-    choice = folded(added(first), text("One"), done(first), added(second), text("Two"), done(second), completed())
-    assert choice.delta.content == "OneTwo"
+    assert folded(*events, completed()).delta.content == "OneTwo"
+    assert folded(*events, completed(output=[ONE, TWO])).delta.content == "OneTwo"
+
+
+def test_items_without_a_place_are_told_apart_by_their_ids() -> None:
+    pieces = [
+        event("response.output_text.delta", item_id=item, delta=piece) for item, piece in (("a", "On"), ("b", "T"))
+    ]
+    assert folded(*pieces, completed(output=[ONE, TWO])).delta.content == "OnTewo"
+
+
+def test_a_text_that_ends_behind_its_item_is_not_told_again() -> None:
+    late = event("response.output_text.done", output_index=0, content_index=0, text="One")
+    assert folded(added(ONE), text("One"), done(ONE), late, completed(output=[ONE])).delta.content == "One"
 
 
 def test_nothing_is_told_behind_the_end() -> None:
