@@ -1,0 +1,1 @@
+"""The OpenAI responses protocol as an upstream: items instead of messages, typed events instead of deltas."""

@@ -1,0 +1,78 @@
+"""The whole pipeline in front of one provider that speaks the responses protocol and answers with recordings."""
+
+from datetime import date
+from typing import Any
+
+from llmgateway.catalog.lookup import Catalog
+from llmgateway.domain.routing import Credential, Deployment, Provider
+from llmgateway.engine.meters import Meters
+from llmgateway.engine.pipeline import Gateway
+from llmgateway.engine.snapshot import Snapshot
+from llmgateway.wire.openai_responses.upstream import OpenAIResponses
+from tests.support.corpus import Recording, recordings
+from tests.support.responses_sdk_reader import spoken
+from tests.wire.playback import KEY, SECRET, Client, Fetchless, Ledger, Playback, Player, Split, in_one_piece
+
+ASKED = b'{"model":"recorded/m","messages":[{"role":"user","content":"Hello"}],"stream":%b}'
+ANSWERS = tuple(one for one in recordings() if spoken(one) and one.status == 200)
+STREAMS = tuple(one for one in ANSWERS if one.streamed)
+PROVIDERS = sorted({one.provider for one in ANSWERS})
+
+
+class ResponsesPlayback(Playback):
+    """As `Playback`; members of the provider's row may be given."""
+
+    def __init__(self, **members: Any) -> None:
+        provider = Provider(
+            id="recorded",
+            protocol="openai-responses",
+            base_url="http://upstream.test/v1",
+            path="/responses",
+            any_model=True,
+            custom=True,
+            unknown_fields="pass",
+            **members,
+        )
+        self.player = Player()
+        self.ledger = Ledger()
+        self.bugs: list[BaseException] = []
+        self.gateway = Gateway(
+            snapshot=Snapshot(
+                catalog=Catalog(providers=[provider], models=[]),
+                keys=[KEY],
+                credentials=[Credential(provider="recorded", secret=SECRET, fingerprint="0123456789abcdef")],
+                protocols=frozenset(("openai-responses",)),
+                instance_id="i_1",
+                today=date(2026, 1, 1),
+            ),
+            codecs={"openai-responses": OpenAIResponses()},
+            transport=self.player,
+            journal=self.ledger,
+            fetcher=Fetchless(),
+            meters=Meters(),
+            report=lambda _, error: self.bugs.append(error),
+        )
+
+    @property
+    def deployment(self) -> Deployment:
+        route = self.gateway.snapshot.route("recorded/m")
+        assert route is not None
+        return route.deployments[0]
+
+    def play(
+        self,
+        recording: Recording,
+        *,
+        streamed: bool | None = None,
+        body: bytes | None = None,
+        split: Split = in_one_piece,
+    ) -> Client:
+        """One exchange. `streamed`: the form the client asks for, as recorded if it is None."""
+        asked = recording.streamed if streamed is None else streamed
+        return self.ask(
+            ASKED % (b"true" if asked else b"false"),
+            status=recording.status,
+            headers=recording.headers,
+            body=recording.body if body is None else body,
+            split=split,
+        )
