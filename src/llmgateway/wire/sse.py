@@ -42,17 +42,7 @@ class EventReader:
             return self._any_line_end(data)
         cut = data.rfind(b"\n") + 1
         self._keep(data[cut:])
-        return self._usual(data[:cut]) or self._lines(data[:cut].split(b"\n")[:-1])
-
-    def _usual(self, lines: bytes) -> list[bytes]:
-        """The payloads of whole events of one `data: ` line each; none if there is anything else."""
-        if self._data or not lines.endswith(b"\n\n") or len(lines) > self._limit:
-            return []
-        events = lines[:-2].split(b"\n\n")
-        if lines.count(b"\n") != 2 * len(events):
-            return []
-        payloads = [event[6:] for event in events if event.startswith(b"data: ")]
-        return payloads if len(payloads) == len(events) else []
+        return self._lines(data[:cut].split(b"\n")[:-1])
 
     def close(self) -> list[bytes]:
         """The rest as an event of its own: providers do forget the last blank line."""

@@ -5,6 +5,7 @@ event that is anything more ends the run and is read on its own.
 """
 
 import re
+from itertools import takewhile
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -33,26 +34,45 @@ class _Event(Struct, forbid_unknown_fields=True):
 
 _DECODE: Final = msgspec.json.Decoder(list[_Event]).decode
 _ENCODE: Final = msgspec.json.Encoder().encode
-_OPENING: Final = b'{"choices":'
+_JOINT: Final = b',{"choices":'
+_FINISH: Final = b'"finish_reason":"'
 _PLACE: Final = re.compile(r"`\$\[(\d+)\]")
 _TAIL: Final = b'[{"index":0,"delta":{"content":%b},"logprobs":null,"finish_reason":null}]}'
 
 
-def read_plain(tails: list[bytes]) -> tuple[int, Wire | None]:
-    """How many of the events are plain, from the first on, and what they tell (None: nothing).
+def read_plain(data: bytes, *, opening: bytes) -> tuple[int, Wire | None]:
+    """How many bytes of whole events at the start of `data` are plain, and what they tell (None: nothing).
 
-    `tails`: what each event holds behind its `"choices":`. The joint between two of them has quotes, so that no string
-    of one can swallow it; an event that closes early and opens another gives a wrong count.
+    `opening`: what each of them begins with, up to and including `"choices":`; `data` begins so. The joint put between
+    two events has quotes, so that no string of one can swallow it; one that closes early and opens another gives a
+    wrong count.
     """
+    finish = data.find(_FINISH)
+    end = data.rfind(b"\n\n", 0, finish if finish >= 0 else len(data))
+    if end < 0:
+        return 0, None
+    events = data[len(opening) : end].replace(b"\n\n" + opening, _JOINT)
+    if b"\n" in events:
+        alike = takewhile(lambda event: event.startswith(opening) and b"\n" not in event, data[:end].split(b"\n\n"))
+        return _read_run(list(alike), opening)
+    return _read(b"[" + _JOINT[1:] + events + b"]", data, end=end, opening=opening)
+
+
+def _read(events: bytes, data: bytes, *, end: int, opening: bytes) -> tuple[int, Wire | None]:
     try:
-        events = _DECODE(b"[" + _OPENING + (b"," + _OPENING).join(tails) + b"]")
+        decoded = _DECODE(events)
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
-        return read_plain(tails[: int(place[1])]) if place is not None and 0 < int(place[1]) < len(tails) else (0, None)
+        return _read_run(data[:end].split(b"\n\n")[: int(place[1]) if place is not None else 0], opening)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0, None
-    if len(events) != len(tails):
+    if len(decoded) != data.count(b"\n\n", 0, end) + 1:
         return 0, None
-    texts = [text for event in events if (text := event.choices[0].delta.content)]
+    texts = [text for event in decoded if (text := event.choices[0].delta.content)]
     told = Wire([_TAIL % _ENCODE(text) for text in texts], sum(map(len, texts))) if texts else None
-    return len(tails), told
+    return end + 2, told
+
+
+def _read_run(run: list[bytes], opening: bytes) -> tuple[int, Wire | None]:
+    """The events known to be alike, read on their own."""
+    return read_plain(b"\n\n".join(run) + b"\n\n", opening=opening) if run else (0, None)

@@ -58,7 +58,7 @@ _ESCAPE: Final = re.compile(rb"\\u[dD][89abAB]..\\u....|\\u....|\\.")
 _NULL_USAGE: Final = b'}],"usage":null'
 """Stands for no usage; bare quotes cannot occur within a JSON string."""
 _LEARN_LIMIT: Final = 4
-_PLAIN_TRIES: Final = 8
+_PLAIN_TRIES: Final = 2
 _MOST_CARRIED: Final = 256
 
 
@@ -72,7 +72,8 @@ class ChatDecoder:
         self._events = EventReader()
         self._choices = Choices(functions=functions)
         self._native = native
-        self._plain_tries = _PLAIN_TRIES if streamed else 0
+        self._by_reads = native or streamed
+        self._plain_tries = _PLAIN_TRIES
         self._learn = _LEARN_LIMIT
         self._prefix = b""
         self._opening = b""
@@ -90,14 +91,14 @@ class ChatDecoder:
 
     def feed(self, data: bytes) -> list[Chunk]:
         chunks: list[Chunk] = []
-        if self._native and b"\n" in data and self._events.between_events:
+        if self._by_reads and b"\n" in data and self._events.between_events:
             data = self._events.take_pending() + data
             if not self._prefix and self._learn:
                 cut = data.find(b"\n\n") + 2
                 self._decode(data[:cut] if cut > 1 else data, chunks)
                 data = data[cut:] if cut > 1 else b""
             if self._prefix and self._choices.started(0):
-                data = self._forward(data, chunks)
+                data = self._forward(data, chunks) if self._native else self._plain(data, chunks)
         if data and not self._ended:
             self._decode(data, chunks)
         return chunks
@@ -158,25 +159,20 @@ class ChatDecoder:
         except EventTooLarge:
             self._fail(unreadable("an event of more than 16 MiB", to=self._to), chunks)
             return
-        at = 0
-        while at < len(payloads) and not self._ended:
-            at += self._plain(payloads[at:] if at else payloads, chunks)
-            if at < len(payloads):
-                self._event(payloads[at], chunks)
-                at += 1
+        for payload in payloads:
+            self._event(payload, chunks)
+            if self._ended:
+                return
 
-    def _plain(self, payloads: list[bytes], chunks: list[Chunk]) -> int:
-        """Takes the events at the start that are nothing but text; a stream that hardly has such is left alone."""
-        prefix = self._prefix
-        if not self._plain_tries or not prefix or not self._choices.started(0):
-            return 0
-        size = len(prefix)
-        tails = [payload[size:] for payload in takewhile(lambda payload: payload.startswith(prefix), payloads)]
-        taken, told = read_plain(tails) if tails else (0, None)
+    def _plain(self, data: bytes, chunks: list[Chunk]) -> bytes:
+        """Takes the events at the start of `data` that are nothing but text; a stream without such is left alone."""
+        if not self._plain_tries or not data.startswith(self._opening):
+            return data
+        taken, told = read_plain(data, opening=self._opening)
         self._plain_tries = _PLAIN_TRIES if taken else self._plain_tries - 1
         if told is not None:
-            chunks.append(Chunk([], prefix=prefix, wire=told))
-        return taken
+            chunks.append(Chunk([], prefix=self._prefix, wire=told))
+        return data[taken:]
 
     def _event(self, payload: bytes, chunks: list[Chunk]) -> None:
         prefix = self._prefix
