@@ -24,8 +24,8 @@ _STRING: Final = 7
 _MOST_REMEMBERED: Final = 64
 
 
-class BrokenFrame(Exception):
-    """The bytes are no event stream; what was wrong with them, in words."""
+class _Broken(Exception):
+    """The bytes are no event stream; what is wrong with them, in words."""
 
 
 class Frame(Struct):
@@ -36,11 +36,12 @@ class Frame(Struct):
 
 
 class FrameReader:
-    """`feed` returns the frames that are complete, and raises BrokenFrame; nothing can be read after that."""
+    """`feed` returns the frames that are complete. Once bytes are none, `broken` says why and no more are read."""
 
-    __slots__ = ("_known", "_needed", "_pending")
+    __slots__ = ("_known", "_needed", "_pending", "broken")
 
     def __init__(self) -> None:
+        self.broken: str | None = None
         self._pending = bytearray()
         self._needed = _PRELUDE.size
         self._known: dict[bytes, dict[str, str]] = {}
@@ -51,30 +52,40 @@ class FrameReader:
         return not self._pending
 
     def feed(self, data: bytes) -> list[Frame]:
+        frames: list[Frame] = []
+        if self.broken is not None:
+            return frames
         if self._pending:
             self._pending += data
             if len(self._pending) < self._needed:
-                return []
+                return frames
             data = bytes(self._pending)
             self._pending.clear()
-        frames: list[Frame] = []
+        try:
+            rest = self._cut(data, frames)
+        except _Broken as broken:
+            self.broken = str(broken)
+        else:
+            self._pending += rest
+        return frames
+
+    def _cut(self, data: bytes, frames: list[Frame]) -> bytes:
+        """Takes the complete frames; returns what is left, and notes how much is needed to go on."""
         at, end = 0, len(data)
         while end - at >= _PRELUDE.size:
             total = _checked_length(data, at)
             if end - at < total:
                 self._needed = total
-                break
+                return data[at:]
             frames.append(self._frame(data, at, total))
             at += total
-        else:
-            self._needed = _PRELUDE.size
-        self._pending += data[at:]
-        return frames
+        self._needed = _PRELUDE.size
+        return data[at:]
 
     def _frame(self, data: bytes, at: int, total: int) -> Frame:
         last = at + total - _CRC.size
         if crc32(data[at:last]) != _CRC.unpack_from(data, last)[0]:
-            raise BrokenFrame("a frame whose checksum is wrong")
+            raise _Broken("a frame whose checksum is wrong")
         start = at + _PRELUDE.size
         body = start + _PRELUDE.unpack_from(data, at)[1]
         return Frame(self._headers(data[start:body]), data[body:last])
@@ -93,11 +104,11 @@ def _checked_length(data: bytes, at: int) -> int:
     """The length of the frame that begins here."""
     total, headers, checksum = _PRELUDE.unpack_from(data, at)
     if crc32(data[at : at + 8]) != checksum:
-        raise BrokenFrame("a frame whose prelude has a wrong checksum")
+        raise _Broken("a frame whose prelude has a wrong checksum")
     if total >= MAX_FRAME_BYTES or headers > _MAX_HEADER_BYTES:
-        raise BrokenFrame(f"a frame of {total} bytes with {headers} bytes of headers")
+        raise _Broken(f"a frame of {total} bytes with {headers} bytes of headers")
     if total < _SMALLEST or headers > total - _SMALLEST:
-        raise BrokenFrame("a frame whose lengths contradict each other")
+        raise _Broken("a frame whose lengths contradict each other")
     return total
 
 
@@ -107,20 +118,20 @@ def _read_headers(block: bytes) -> dict[str, str]:
     while at < end:
         name_end = at + 1 + block[at]
         if name_end >= end:
-            raise BrokenFrame("a header that ends within its name")
+            raise _Broken("a header that ends within its name")
         kind = block[name_end]
         start = name_end + 1
         if kind in (_BYTES, _STRING):
             if start + _SHORT.size > end:
-                raise BrokenFrame("a header that ends within its length")
+                raise _Broken("a header that ends within its length")
             size = _SHORT.unpack_from(block, start)[0]
             start += _SHORT.size
         elif kind in _FIXED:
             size = _FIXED[kind]
         else:
-            raise BrokenFrame(f"a header of the unknown type {kind}")
+            raise _Broken(f"a header of the unknown type {kind}")
         if start + size > end:
-            raise BrokenFrame("a header that ends within its value")
+            raise _Broken("a header that ends within its value")
         if kind == _STRING:
             headers[_text(block[at + 1 : name_end])] = _text(block[start : start + size])
         at = start + size
@@ -131,4 +142,4 @@ def _text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise BrokenFrame("a header that is not UTF-8") from None
+        raise _Broken("a header that is not UTF-8") from None

@@ -21,7 +21,7 @@ _AS_IT_IS: Final = "bedrock:"
 
 def thought(index: int, *, text: str | None = None, signature: str | None = None) -> dict[str, Any]:
     detail: dict[str, Any] = {"type": "reasoning.text", "format": FORMAT, "index": index}
-    if text is not None:
+    if text:
         detail["text"] = text
     if signature:
         detail["signature"] = signature

@@ -25,7 +25,7 @@ from llmgateway.wire.bedrock.shapes import (
     MetadataEvent,
 )
 from llmgateway.wire.bedrock.usage import usage_of
-from llmgateway.wire.eventstream import BrokenFrame, Frame, FrameReader
+from llmgateway.wire.eventstream import Frame, FrameReader
 from llmgateway.wire.openai_chat.errors import unreadable
 from llmgateway.wire.spans import value_of, without_lone_surrogates
 
@@ -66,15 +66,12 @@ class ConverseDecoder:
         if self._ended:
             return []
         chunks = self._told = []
-        try:
-            frames = self._frames.feed(data)
-        except BrokenFrame as broken:
-            self._fail(unreadable(str(broken), to=self._to))
-            return chunks
-        for frame in frames:
+        for frame in self._frames.feed(data):
             self._read(frame)
             if self._ended:
-                break
+                return chunks
+        if self._frames.broken is not None:
+            self._fail(unreadable(self._frames.broken, to=self._to))
         return chunks
 
     def close(self) -> list[Chunk]:
