@@ -14,7 +14,7 @@ from botocore.model import OperationModel
 from botocore.parsers import create_parser
 
 from llmgateway.domain.errors import UpstreamError
-from llmgateway.domain.reply import Chunk, Fold
+from llmgateway.domain.reply import Chunk, Delta, Fold
 from llmgateway.domain.routing import Deployment
 from llmgateway.wire.bedrock.upstream import Bedrock
 from tests.support.corpus import Recording, needs_corpora, recordings
@@ -116,12 +116,27 @@ def _add(block: dict[str, Any], delta: dict[str, Any]) -> None:
 
 def mistakes(chunk: Chunk, blocks: list[dict[str, Any]], stop: str, usage: dict[str, Any]) -> list[str]:
     """In what a telling differs from what was found."""
+    cached, written = usage.get("cacheReadInputTokens", 0), usage.get("cacheWriteInputTokens", 0)
     (choice,) = chunk.choices
-    message = choice.delta
-    cited = [text for block in blocks for text in block.get("citationsContent", {}).get("content", ())]
+    counted = chunk.usage
+    assert counted is not None
+    pairs = {
+        **_contents(choice.delta, blocks),
+        "reason": (choice.finish_reason, REASONS[stop]),
+        "prompt": (counted.prompt_tokens, usage["inputTokens"] + cached + written),
+        "output": (counted.output_tokens, usage["outputTokens"]),
+        "cached": ((counted.cached_tokens, counted.cache_write_tokens), (cached, written)),
+    }
+    return [f"{name}: {got!r:.200} is not {want!r:.200}" for name, (got, want) in pairs.items() if got != want]
+
+
+def _contents(message: Delta, blocks: list[dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
+    """What was told and what was found."""
+    citing = [block.get("citationsContent", {}) for block in blocks]
+    texts = [block.get("text", "") for block in blocks]
     texts = [
-        block.get("text", "") or "".join(one["text"] for one in block.get("citationsContent", {}).get("content", ()))
-        for block in blocks
+        text or "".join(one["text"] for one in cited.get("content", ()))
+        for text, cited in zip(texts, citing, strict=True)
     ]
     thoughts = [block["reasoningContent"] for block in blocks if "reasoningContent" in block]
     uses = [block["toolUse"] for block in blocks if "toolUse" in block]
@@ -130,36 +145,27 @@ def mistakes(chunk: Chunk, blocks: list[dict[str, Any]], stop: str, usage: dict[
         for call in message.tool_calls or ()
         if call.function
     ]
-    proofs = [
-        detail.get("signature") or b64encode(str(detail["data"]).encode()).decode()
-        for detail in message.reasoning_details or ()
-        if detail.get("signature") or detail.get("data")
-    ]
-    wanted_proofs = [
-        thought.get("reasoningText", {}).get("signature") or b64encode(thought.get("redactedContent", b"")).decode()
-        for thought in thoughts
-    ]
-    cached, written = usage.get("cacheReadInputTokens", 0), usage.get("cacheWriteInputTokens", 0)
-    counted = chunk.usage
-    pairs = {
+    return {
         "text": (message.content or "", "".join(texts)),
         "reasoning": (
             message.reasoning or "",
             "".join(one.get("reasoningText", {}).get("text", "") for one in thoughts),
         ),
-        "proofs": (proofs, [proof for proof in wanted_proofs if proof]),
+        "proofs": (_proofs_told(message), [proof for proof in map(_proof, thoughts) if proof]),
         "calls": (calls, [(use["toolUseId"], use["name"], use["input"]) for use in uses]),
-        "annotations": (len(message.annotations or ()), len(cited)),
-        "reason": (choice.finish_reason, REASONS[stop]),
-        "prompt": (counted and counted.prompt_tokens, usage["inputTokens"] + cached + written),
-        "output": (counted and counted.output_tokens, usage["outputTokens"]),
-        "cached": (counted and (counted.cached_tokens, counted.cache_write_tokens), (cached, written)),
+        "annotations": (len(message.annotations or ()), sum(len(one.get("citations", ())) for one in citing)),
     }
-    return [
-        f"{name}: {got!r:.200} is not {want!r:.200}"
-        for name, (got, want) in pairs.items()
-        if (got or "") != (want or "")
-    ]
+
+
+def _proofs_told(message: Delta) -> list[str]:
+    """Signatures, and redacted thinking as Bedrock wraps it."""
+    details = message.reasoning_details or []
+    told = [one.get("signature") or b64encode(one.get("data", "").encode()).decode() for one in details]
+    return [proof for proof in told if proof]
+
+
+def _proof(thought: dict[str, Any]) -> str:
+    return thought.get("reasoningText", {}).get("signature") or b64encode(thought.get("redactedContent", b"")).decode()
 
 
 def folded(chunks: list[Chunk]) -> Chunk:

@@ -1,82 +1,33 @@
-"""What a converse answer is told as, whole and streamed: the same, however its bytes arrive."""
+"""What a converse answer is told as, whole and streamed."""
 
-import json
 from base64 import b64encode
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import UpstreamError
-from llmgateway.domain.reply import Chunk, Delta, Fold
 from llmgateway.domain.usage import Usage
-from llmgateway.wire.bedrock.upstream import Bedrock
-from tests.support.frames import event
-from tests.unit.wire.bedrock.converse import CLAUDE, CLAUDE_4, NOVA_2, TOOL, asked, bedrock
-
-USAGE = {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}
-CODEC = Bedrock()
-PLAIN = asked()
-
-
-def whole(
-    blocks: list[dict[str, Any]], stop: str = "end_turn", *, chat: Chat = PLAIN, to: str = CLAUDE, **members: Any
-) -> Chunk:
-    body = {
-        "output": {"message": {"role": "assistant", "content": blocks}},
-        "stopReason": stop,
-        "usage": USAGE,
-        **members,
-    }
-    return CODEC.whole(json.dumps(body).encode(), chat=chat, to=bedrock(to))
-
-
-def message_of(chunk: Chunk) -> Delta:
-    (choice,) = chunk.choices
-    return choice.delta
-
-
-def stream(*events: tuple[str, dict[str, Any]]) -> bytes:
-    return b"".join(event(kind, payload) for kind, payload in events)
-
-
-def delta(index: int, **members: Any) -> tuple[str, dict[str, Any]]:
-    return "contentBlockDelta", {"contentBlockIndex": index, "delta": members}
-
-
-def start(index: int, **members: Any) -> tuple[str, dict[str, Any]]:
-    return "contentBlockStart", {"contentBlockIndex": index, "start": members}
-
-
-def end(index: int) -> tuple[str, dict[str, Any]]:
-    return "contentBlockStop", {"contentBlockIndex": index}
-
-
-BEGIN = ("messageStart", {"role": "assistant"})
-STOP = ("messageStop", {"stopReason": "end_turn"})
-CALLS = ("messageStop", {"stopReason": "tool_use"})
-METADATA = ("metadata", {"usage": USAGE, "metrics": {"latencyMs": 5}})
-HELLO = stream(BEGIN, delta(0, text="Hel"), delta(0, text="lo"), end(0), STOP, METADATA)
-
-
-def told(body: bytes, *, chat: Chat = PLAIN, to: str = CLAUDE, cuts: list[int] | None = None) -> list[Chunk]:
-    decoder = CODEC.decoder(chat=chat, to=bedrock(to))
-    chunks: list[Chunk] = []
-    at = 0
-    for cut in sorted({min(cut, len(body)) for cut in cuts or []} | {len(body)}):
-        chunks += decoder.feed(body[at:cut])
-        at = cut
-    return chunks + decoder.close()
-
-
-def folded(chunks: list[Chunk]) -> Chunk:
-    fold = Fold()
-    for chunk in chunks:
-        assert chunk.error is None
-        fold.add(chunk)
-    return fold.response()
+from tests.unit.wire.bedrock.converse import CLAUDE_4, NOVA_2, TOOL, asked, bedrock
+from tests.unit.wire.bedrock.replies import (
+    BEGIN,
+    CALLS,
+    CODEC,
+    HELLO,
+    LINK,
+    METADATA,
+    PAGE,
+    PLAIN,
+    STOP,
+    USAGE,
+    delta,
+    end,
+    folded,
+    message_of,
+    start,
+    stream,
+    told,
+    whole,
+)
 
 
 def test_text_with_its_reason_and_usage() -> None:
@@ -179,12 +130,6 @@ def test_thinking_that_nobody_signs_is_text() -> None:
     assert not message.reasoning_details
 
 
-PAGE = {
-    "title": "my-pdf",
-    "sourceContent": [{"text": "Dummy"}],
-    "location": {"documentPage": {"documentIndex": 0, "start": 1, "end": 2}},
-}
-LINK = {"title": "Site", "location": {"web": {"url": "https://example.com/a", "domain": "example.com"}}}
 CITING = [
     {"text": "It says "},
     {"citationsContent": {"content": [{"text": "Dummy"}], "citations": [PAGE, LINK]}},
@@ -357,78 +302,3 @@ def test_a_stream_without_its_reason_is_not_finished() -> None:
 
 def test_nothing_is_read_behind_the_last_event() -> None:
     assert told(HELLO + b"garbage" * 100) == told(HELLO)
-
-
-TEXT_BLOCK = st.builds(lambda text: {"text": text}, st.text(st.characters(codec="utf-8"), max_size=12))
-THOUGHT_BLOCK = st.builds(
-    lambda text, signature: {"reasoningContent": {"reasoningText": {"text": text, "signature": signature}}},
-    st.text("ab ", max_size=6),
-    st.text("xyz", min_size=1, max_size=6),
-)
-CALL_BLOCK = st.builds(
-    lambda number, arguments: {"toolUse": {"toolUseId": f"t{number}", "name": "f", "input": arguments}},
-    st.integers(0, 99),
-    st.dictionaries(st.text("ab", min_size=1, max_size=3), st.integers(), max_size=2),
-)
-CITE_BLOCK = st.builds(
-    lambda text, citations: {"citationsContent": {"content": [{"text": text}], "citations": citations}},
-    st.text("cd ", min_size=1, max_size=8),
-    st.lists(st.sampled_from([PAGE, LINK]), max_size=2),
-)
-BLOCKS = st.lists(st.one_of(TEXT_BLOCK, THOUGHT_BLOCK, CALL_BLOCK, CITE_BLOCK), max_size=6)
-
-
-def as_events(blocks: list[dict[str, Any]], sizes: list[int]) -> bytes:
-    """The same answer as Bedrock would stream it, its texts cut into pieces."""
-    sequence: list[tuple[str, dict[str, Any]]] = [BEGIN]
-    for index, block in enumerate(blocks):
-        if "text" in block:
-            sequence += [delta(index, text=piece) for piece in cut(block["text"], sizes)]
-        elif "reasoningContent" in block:
-            thought = block["reasoningContent"]["reasoningText"]
-            sequence += [delta(index, reasoningContent={"text": piece}) for piece in cut(thought["text"], sizes)]
-            sequence.append(delta(index, reasoningContent={"signature": thought["signature"]}))
-        elif "toolUse" in block:
-            use = block["toolUse"]
-            sequence.append(start(index, toolUse={"toolUseId": use["toolUseId"], "name": use["name"]}))
-            sequence += [delta(index, toolUse={"input": piece}) for piece in cut(json.dumps(use["input"]), sizes)]
-        else:
-            content = block["citationsContent"]
-            sequence += [delta(index, text=piece) for piece in cut(content["content"][0]["text"], sizes)]
-            sequence += [delta(index, citation=citation) for citation in content["citations"]]
-        sequence.append(end(index))
-    return stream(*sequence, STOP, METADATA)
-
-
-def cut(text: str, sizes: list[int]) -> list[str]:
-    pieces, at = [], 0
-    while at < len(text):
-        size = sizes[at % len(sizes)]
-        pieces.append(text[at : at + size])
-        at += size
-    return pieces
-
-
-HUNT = settings(max_examples=150, deadline=None, derandomize=True)
-
-
-@HUNT
-@given(BLOCKS, st.lists(st.integers(1, 5), min_size=1, max_size=4), st.lists(st.integers(0, 3000), max_size=10))
-def test_a_stream_tells_what_the_whole_does_however_it_is_cut(
-    blocks: list[dict[str, Any]], sizes: list[int], cuts: list[int]
-) -> None:
-    body = as_events(blocks, sizes)
-    chunks = told(body)
-    assert told(body, cuts=cuts) == chunks
-    streamed, expected = folded(chunks), whole(blocks)
-    assert streamed.usage == expected.usage
-    assert streamed.choices[0].finish_reason == expected.choices[0].finish_reason
-    ours, theirs = message_of(streamed), message_of(expected)
-    assert (ours.content or "") == (theirs.content or "")
-    assert ours.reasoning_details == theirs.reasoning_details
-    assert ours.annotations == theirs.annotations
-    assert ours.tool_calls == theirs.tool_calls
-
-
-def test_byte_by_byte() -> None:
-    assert told(HELLO, cuts=list(range(len(HELLO)))) == told(HELLO)

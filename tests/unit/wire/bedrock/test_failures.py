@@ -16,7 +16,7 @@ from llmgateway.domain.reply import Chunk
 from llmgateway.wire.bedrock.upstream import Bedrock
 from tests.support.frames import event, exception, frame, string
 from tests.unit.wire.bedrock.converse import CLAUDE, asked, bedrock
-from tests.unit.wire.bedrock.test_answers import HELLO, stream
+from tests.unit.wire.bedrock.replies import HELLO, stream
 
 CODEC = Bedrock()
 CHAT = asked()
