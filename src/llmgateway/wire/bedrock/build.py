@@ -86,30 +86,28 @@ def _inference(
     limit = chat.output_limit
     if limit is not None:
         inference["maxTokens"] = limit
-    narrowed = reasoned.on or _high_nova(reasoned)
     for name, theirs in (("temperature", "temperature"), ("top_p", "topP")):
         value: float | None = getattr(request, name)
         if value is None:
             continue
         value = min(value, plan.clamp.get(name, _HOTTEST), _HOTTEST)
-        if name in plan.listed or _unwelcome(name, value, family, narrowed=narrowed, other="temperature" in inference):
+        second = name == "top_p" and family.one_sampler and "temperature" in inference
+        if name in plan.listed or second or _unwelcome(name, value, family, reasoned):
             dropped[name] = None
-        else:
+        elif family.sampling:
             inference[theirs] = value
     if request.stop:
         inference["stopSequences"] = [request.stop] if isinstance(request.stop, str) else request.stop
     return inference
 
 
-def _unwelcome(name: str, value: float, family: Family, *, narrowed: bool, other: bool) -> bool:
-    """Claude since 4.1 takes one of the two; while it thinks, the temperature is 1."""
-    if name == "top_p" and other and family.vendor == "claude" and family.version >= (4, 1):
+def _unwelcome(name: str, value: float, family: Family, reasoned: Reasoned) -> bool:
+    """Claude takes none but the default since 4.7; while it thinks, the temperature is 1, and top_p not far from it."""
+    if _high_nova(reasoned):
         return True
-    if not narrowed:
-        return False
-    if family.vendor == "nova":
-        return True
-    return value != _HOTTEST if name == "temperature" else value < _CLAUDE_TOP_P
+    if not family.sampling or (reasoned.on and name == "temperature"):
+        return value != _HOTTEST
+    return reasoned.on and value < _CLAUDE_TOP_P
 
 
 def _high_nova(reasoned: Reasoned) -> bool:
@@ -123,13 +121,13 @@ def _additional(
     fields = dict(reasoned.fields)
     request = chat.request
     if request.effort is not None:
-        if family.vendor == "claude":
+        if request.effort in family.efforts:
             fields.setdefault("output_config", {"effort": request.effort})
         else:
             dropped["effort"] = None
     top_k = request.top_k
     if top_k is not None and top_k >= 0:
-        if "top_k" in to.parameters.listed or reasoned.on or _high_nova(reasoned):
+        if "top_k" in to.parameters.listed or reasoned.on or not family.sampling or _high_nova(reasoned):
             dropped["top_k"] = None
         elif family.vendor == "claude":
             fields["top_k"] = top_k

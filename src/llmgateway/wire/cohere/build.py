@@ -152,9 +152,10 @@ def _thinking(chat: Chat, body: Body, dropped: dict[str, None]) -> None:
     budget = reasoning.max_tokens if reasoning is not None else None
     if reasoning is not None and reasoning.summary is not None:
         dropped["reasoning.summary"] = None
-    if budget is None and effort is None:
+    enabled = reasoning.enabled if reasoning is not None and effort is None else None
+    if budget is None and effort is None and enabled is None:
         return
-    if budget is None and effort == "none":
+    if budget is None and (effort == "none" or enabled is False):
         body["thinking"] = {"type": "disabled"}
         return
     tokens = budget or _BUDGETS.get(effort or "")

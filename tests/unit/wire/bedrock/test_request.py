@@ -174,6 +174,12 @@ def test_newer_claudes_take_one_of_temperature_and_top_p() -> None:
     assert built(NOVA, temperature=0.5, top_p=0.9)[0]["inferenceConfig"] == {"temperature": 0.5, "topP": 0.9}
 
 
+def test_the_newest_claudes_take_no_sampling_but_the_default() -> None:
+    body, dropped = built("us.anthropic.claude-sonnet-5", temperature=0.5, top_p=0.9, top_k=3)
+    assert (list(body), dropped) == (["messages"], ("temperature", "top_p", "top_k"))
+    assert built("us.anthropic.claude-sonnet-5", temperature=1, top_p=1) == (built()[0], ())
+
+
 @pytest.mark.parametrize(
     ("upstream", "sent"),
     [(CLAUDE, {"top_k": 5}), (NOVA, {"inferenceConfig": {"topK": 5}}), (LLAMA, None)],

@@ -94,7 +94,6 @@ def test_what_a_model_has_no_words_for_is_listed(upstream: str, level: str) -> N
     [
         (CLAUDE, enabled(5000)),
         (CLAUDE_46, enabled(5000)),
-        (CLAUDE_47, SHOWN | effort("high")),
         (NOVA_2, {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}}),
         ("qwen.qwen3-32b-v1:0", {"reasoning_config": "high"}),
     ],
@@ -120,11 +119,54 @@ def test_an_effort_that_does_not_fit_switches_thinking_off() -> None:
 
 
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "weather"}}])
-@pytest.mark.parametrize(("upstream", "sent"), [(CLAUDE, None), (CLAUDE_46, None), (CLAUDE_5, OFF)])
-def test_a_forced_tool_switches_thinking_off(choice: Any, upstream: str, sent: dict[str, Any] | None) -> None:
-    body, dropped = built(upstream, reasoning_effort="low", tools=[TOOL], tool_choice=choice)
-    assert body.get("additionalModelRequestFields") == sent
+def test_a_forced_tool_switches_budgeted_thinking_off(choice: Any) -> None:
+    body, dropped = built(reasoning_effort="low", tools=[TOOL], tool_choice=choice)
+    assert "additionalModelRequestFields" not in body
     assert dropped == ("reasoning_effort",)
+    body, dropped = built(CLAUDE_46, reasoning_effort="low", tools=[TOOL], tool_choice=choice)
+    assert body["additionalModelRequestFields"] == ADAPTIVE | effort("low")
+    assert dropped == ()
+
+
+def test_words_put_in_its_mouth_switch_budgeted_thinking_off() -> None:
+    messages = [{"role": "user", "content": "A"}, {"role": "assistant", "content": "{"}]
+    body, dropped = built(reasoning_effort="low", messages=messages)
+    assert "additionalModelRequestFields" not in body
+    assert dropped == ("reasoning_effort",)
+
+
+def test_a_budget_for_a_model_that_takes_none_is_refused() -> None:
+    with pytest.raises(UpstreamError, match=r"use 'reasoning\.effort'"):
+        built(CLAUDE_47, reasoning={"max_tokens": 5000})
+
+
+@pytest.mark.parametrize(
+    ("upstream", "sent"),
+    [
+        (CLAUDE, enabled(4096)),
+        (CLAUDE_46, ADAPTIVE),
+        (CLAUDE_5, SHOWN),
+        (NOVA_2, {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "medium"}}),
+        (LLAMA, None),
+    ],
+)
+def test_reasoning_may_just_be_wanted(upstream: str, sent: dict[str, Any] | None) -> None:
+    body, dropped = built(upstream, reasoning={"enabled": True})
+    assert (body.get("additionalModelRequestFields"), dropped) == (sent, ())
+    assert built(CLAUDE_5, reasoning={"enabled": False})[0]["additionalModelRequestFields"] == OFF
+
+
+@pytest.mark.parametrize(
+    ("upstream", "sent", "listed"),
+    [
+        ("anthropic.claude-sonnet-5-5", {"thinking": {"type": "between_tools"}}, ()),
+        ("anthropic.claude-opus-5-5", None, ("reasoning_effort",)),
+        ("anthropic.claude-mythos-preview", None, ("reasoning_effort",)),
+    ],
+)
+def test_the_newest_models_think_whether_one_wants_or_not(upstream: str, sent: Any, listed: tuple[str, ...]) -> None:
+    body, dropped = built(upstream, reasoning_effort="none")
+    assert (body.get("additionalModelRequestFields"), dropped) == (sent, listed)
 
 
 def loop(**members: Any) -> list[dict[str, Any]]:
@@ -243,7 +285,11 @@ def test_thoughts_that_the_caller_hides_are_not_asked_to_be_shown() -> None:
 
 
 def test_claudes_own_effort() -> None:
-    assert built(effort="low")[0]["additionalModelRequestFields"] == effort("low")
+    assert built("us.anthropic.claude-opus-4-5-20251101-v1:0", effort="low")[0][
+        "additionalModelRequestFields"
+    ] == effort("low")
+    assert built(CLAUDE_5, effort="high")[0]["additionalModelRequestFields"] == effort("high")
+    assert built(effort="low")[1] == ("effort",)
     assert built(NOVA, effort="low")[1] == ("effort",)
 
 

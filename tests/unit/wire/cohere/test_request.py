@@ -171,6 +171,8 @@ def test_but_not_beside_tools(shape: dict[str, Any]) -> None:
         ({"reasoning_effort": "medium", "max_tokens": 500}, {"type": "enabled", "token_budget": 499}),
         ({"reasoning": {"max_tokens": 77}}, {"type": "enabled", "token_budget": 77}),
         ({"reasoning": {"exclude": True}}, None),
+        ({"reasoning": {"enabled": True}}, {"type": "enabled"}),
+        ({"reasoning": {"enabled": False}}, {"type": "disabled"}),
     ],
 )
 def test_thinking(members: dict[str, Any], sent: dict[str, Any] | None) -> None:
