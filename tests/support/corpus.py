@@ -3,6 +3,7 @@
 `LLMGATEWAY_CORPORA` names another folder. Where there is none, tests that need it are skipped and say so.
 """
 
+import base64
 import functools
 import hashlib
 import json
@@ -26,7 +27,10 @@ _CHAT_PATH = re.compile(r"/chat/completions$")
 
 @dataclass(frozen=True)
 class Recording:
-    """One exchange: what was asked, and what the provider answered. `source` says who recorded it, and is its id."""
+    """One exchange: what was asked, and what the provider answered. `source` says who recorded it, and is its id.
+
+    `raw`: the exact bytes of an answer that is not text, such as frames of an AWS event stream.
+    """
 
     provider: str
     endpoint: str
@@ -39,6 +43,7 @@ class Recording:
     request: dict[str, Any] | None
     request_body: bytes | None
     fidelity: str = "raw"
+    raw: bytes = b""
 
     @property
     def id(self) -> str:
@@ -105,6 +110,7 @@ def _recording(record: dict[str, Any]) -> Recording:
         request=_object(request_body),
         request_body=None if request_body is None else request_body.encode("utf-8", "surrogatepass"),
         fidelity=record["fidelity"]["response"] if isinstance(record["fidelity"], dict) else record["fidelity"],
+        raw=base64.b64decode(record.get("response_body_b64") or b""),
     )
 
 

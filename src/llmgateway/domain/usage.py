@@ -17,7 +17,8 @@ class Usage(msgspec.Struct, frozen=True):
     `prompt_tokens` is everything that was read; of it `cached_tokens` came from the provider's prompt cache and
     `cache_write_*_tokens` were written to it; what remains was read afresh (`input_tokens`). `output_tokens` includes
     `reasoning_tokens`. The audio and image counts are parts of prompt or output. `estimated`: the provider reported
-    nothing and we counted ourselves.
+    nothing and we counted ourselves. `billed_*_tokens`: what the provider says it charges for, where that is not what
+    it counted (Cohere leaves its own preamble out); they are priced in place of the counts.
     """
 
     prompt_tokens: int = 0
@@ -32,6 +33,8 @@ class Usage(msgspec.Struct, frozen=True):
     output_image_tokens: int = 0
     web_searches: int = 0
     estimated: bool = False
+    billed_input_tokens: int | None = None
+    billed_output_tokens: int | None = None
 
     @property
     def cache_write_tokens(self) -> int:
@@ -126,6 +129,8 @@ class Cost(msgspec.Struct, frozen=True):
 
 def cost_of(usage: Usage, price: Price, *, service_tier: str | None = None) -> Cost:
     """The cost of one answer. `service_tier` is the tier the provider says it served."""
+    if usage.billed_input_tokens is not None or usage.billed_output_tokens is not None:
+        usage = _as_billed(usage)
     row = _tier(price, usage.prompt_tokens) if price.tiers else price
     cost = _at_list_price(usage, price, row)
     factor, scale = price.multiplier_bp, BASIS_POINTS
@@ -134,6 +139,16 @@ def cost_of(usage: Usage, price: Price, *, service_tier: str | None = None) -> C
     if factor == scale:
         return cost
     return Cost(*[scaled(getattr(cost, bucket), factor, scale) for bucket in Cost.__struct_fields__])
+
+
+def _as_billed(usage: Usage) -> Usage:
+    """What is charged for, as if it were what was counted; a cache that saves nothing is no bucket of its own."""
+    read, written = usage.billed_input_tokens, usage.billed_output_tokens
+    return Usage(
+        prompt_tokens=usage.prompt_tokens if read is None else read,
+        output_tokens=usage.output_tokens if written is None else written,
+        web_searches=usage.web_searches,
+    )
 
 
 def _tier(price: Price, prompt_tokens: int) -> Price | PriceTier:

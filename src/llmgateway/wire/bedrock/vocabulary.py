@@ -1,0 +1,69 @@
+"""What converse has words for, and what is emulated with those it has."""
+
+from typing import Final
+
+from llmgateway.domain.chat import Chat
+from llmgateway.domain.routing import Deployment
+from llmgateway.wire.bedrock.family import family_of
+from llmgateway.wire.bedrock.thinking import thinks
+from llmgateway.wire.vocabulary import Vocabulary
+
+NATIVE: Final = (
+    "guardrailConfig",
+    "performanceConfig",
+    "promptVariables",
+    "requestMetadata",
+    "additionalModelRequestFields",
+    "additionalModelResponseFieldPaths",
+)
+"""Fields of converse that ours have no word for; a caller may send them as they are."""
+
+VOCABULARY: Final = Vocabulary(
+    fields=frozenset(
+        (
+            "model",
+            "messages",
+            "stream",
+            "stream_options",
+            "n",
+            "modalities",
+            "temperature",
+            "top_p",
+            "top_k",
+            "max_tokens",
+            "max_completion_tokens",
+            "stop",
+            "tools",
+            "tool_choice",
+            "parallel_tool_calls",
+            "functions",
+            "function_call",
+            "response_format",
+            "reasoning",
+            "reasoning_effort",
+            "effort",
+            "metadata",
+            "service_tier",
+            *NATIVE,
+        )
+    ),
+    lacks=frozenset(("n", "logprobs", "logit_bias", "audio_output", "web_search")),
+)
+
+
+def emulates(chat: Chat, *, to: Deployment) -> str | None:
+    """How an answer in JSON is asked for where the model cannot be held to it: `tool`, `instruction`, or not at all.
+
+    The forced tool gives way to tools of the caller's own and to thinking, which do not go with it.
+    """
+    shape = chat.request.response_format
+    if shape is None or shape.type == "text":
+        return None
+    if shape.type == "json_object" or shape.json_schema is None or shape.json_schema.schema is None:
+        return "instruction"
+    family = family_of(to)
+    if family.structured:
+        return None
+    if family.forced and not chat.request.tools and not chat.request.functions and not thinks(chat, to=to):
+        return "tool"
+    return "instruction"
