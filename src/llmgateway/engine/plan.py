@@ -13,6 +13,7 @@ from llmgateway.domain.routing import Deployment, Excluded, RoutePlan
 from llmgateway.engine.address import how_to_set
 from llmgateway.engine.snapshot import Route, Snapshot
 from llmgateway.engine.tokens import estimate_prompt
+from llmgateway.wire.protocols import chat_only, prefers_responses
 
 _CONTEXT_MARGIN: Final = 0.8
 _PLACES: Final = {
@@ -30,8 +31,11 @@ def plan_route(chat: Chat, *, snapshot: Snapshot) -> RoutePlan:
     if route is None:
         raise _unknown_model(chat.request.model, snapshot)
     excluded = route.excluded
-    for deployment in route.deployments:
-        reason = _incapable(chat, deployment) or _too_long(chat, deployment)
+    for offered in route.deployments:
+        deployment, reason = offered, None
+        if offered.responses is not None and (wish := _wish(chat, offered)) is not None:
+            deployment, reason = offered.responses, _conflict(chat, offered, wish)
+        reason = reason or _incapable(chat, deployment) or _too_long(chat, deployment)
         if reason is None:
             return RoutePlan((deployment,), route.provider, excluded)
         excluded = (*excluded, reason)
@@ -51,6 +55,19 @@ def _not_yet(chat: Chat) -> None:
 
 def _unsupported(param: str, message: str) -> GatewayError:
     return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=param)
+
+
+def _wish(chat: Chat, to: Deployment) -> str | None:
+    """The field that only OpenAI's other protocol can honour. What most requests lack is looked at first."""
+    if chat.request.reasoning is None and not chat.traits.rebuild and "web_search" not in chat.traits.needs:
+        return None
+    return prefers_responses(chat, search_variant="web_search" not in to.parameters.lacks)
+
+
+def _conflict(chat: Chat, to: Deployment, wish: str) -> Excluded | None:
+    """A request that needs both of OpenAI's protocols can be sent by neither."""
+    only = chat_only(chat)
+    return None if only is None else Excluded(to.mapping.provider, to.mapping.model, f"conflict:{wish}", only)
 
 
 def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
@@ -136,6 +153,10 @@ def _unsuitable(name: str, fields: list[Excluded]) -> GatewayError:
             return GatewayError(errors.CONTEXT_LENGTH, message, param="messages")
         message = f"'{last.param}' is above the maximum output of '{name}', which is {largest} tokens."
         return GatewayError(errors.INVALID_VALUE, message, param=last.param)
+    if kind == "conflict":
+        wish = last.reason.partition(":")[2]
+        message = f"'{name}' is served by two protocols: '{last.param}' is in the one only, '{wish}' in the other. "
+        return GatewayError(errors.UNSUPPORTED_PARAMETER, message + "Leave one of them out.", param=last.param)
     advice = "Leave it out, or change the model."
     message = f"'{last.param}' is not supported by any configured provider of '{name}'. {advice}"
     return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=last.param)

@@ -96,7 +96,7 @@ def _refreshed(account: _Account, secret: str, request: "_Request") -> tuple[str
         account.credentials.refresh(request)
     except OSError as problem:
         raise _refused(f"the file that holds it cannot be read ({problem.strerror})") from None
-    except (ValueError, exceptions.DefaultCredentialsError):
+    except ValueError:
         raise _refused("it is not the JSON of a service account, nor the path of a file with it") from None
     except exceptions.TransportError:
         raise _refused("Google's token endpoint cannot be reached") from None
@@ -107,8 +107,11 @@ def _refreshed(account: _Account, secret: str, request: "_Request") -> tuple[str
 
 
 def _loaded(secret: str) -> Any:
-    google = import_module("google.auth")
-    return google.load_credentials_from_dict(account_of(secret), scopes=_SCOPES)[0]
+    """Service accounts, and what `gcloud auth application-default login` leaves behind. Raises OSError, ValueError."""
+    account = account_of(secret)
+    if account.get("type") == "authorized_user":
+        return import_module("google.oauth2.credentials").Credentials.from_authorized_user_info(account, _SCOPES)
+    return import_module("google.oauth2.service_account").Credentials.from_service_account_info(account, scopes=_SCOPES)
 
 
 def account_of(secret: str) -> dict[str, Any]:

@@ -86,8 +86,10 @@ def compile_parameters(
     *,
     vocabulary: Vocabulary = OPENAI_CHAT,
     lacks: frozenset[str] = frozenset(),
+    emulates: frozenset[str] = frozenset(),
 ) -> ParameterPlan:
-    """The plan of one mapping. `lacks`: what offers have at this address only if they say so."""
+    """The plan of one mapping. `lacks`: what offers have at this address only if they say so. `emulates`: what the
+    codec makes up for."""
     policy = provider.parameters
     words = frozenset[str]().union(*[vocabulary.quirks.get(quirk, ()) for quirk in provider.quirks])
     fields = vocabulary.fields | words
@@ -110,7 +112,7 @@ def compile_parameters(
         clamp=dict(policy.clamp),
         force=dict(policy.force),
         pass_unknown=pass_unknown,
-        lacks=missing - words - vocabulary.emulates,
+        lacks=missing - words - emulates,
         refuse=frozenset(refuse),
         excluding=tuple(sorted(refuse & _BY_PRESENCE)),
     )

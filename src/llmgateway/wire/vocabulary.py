@@ -9,13 +9,11 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
     request which needs one of them is never sent there.
 
     `rare`: capabilities that only a mapping which says so has. `quirks`: fields and capabilities that rows of a quirk
-    have besides. `emulates`: capabilities that the codec makes up for where a model lacks them. `is_open`: rows of
-    this protocol can be sent fields that nobody knows.
+    have besides. `is_open`: rows of this protocol can be sent fields that nobody knows.
     """
 
     fields: frozenset[str]
     lacks: frozenset[str] = frozenset()
     rare: frozenset[str] = frozenset()
     quirks: dict[str, frozenset[str]] = {}
-    emulates: frozenset[str] = frozenset()
     is_open: bool = False
