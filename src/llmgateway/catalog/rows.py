@@ -236,7 +236,7 @@ def _provider_row(key: str, entry: ProviderEntry, listed: ReadOnly[str, ListedPr
         lacks=entry.here_lacks,
         clean=entry.clean,
         unknown_fields=entry.unknown_fields,
-        any_model=entry.local,
+        any_model=entry.local or entry.any_model,
         aggregator=entry.aggregator,
         allow_private_network=entry.local,
         priority=entry.priority,

@@ -217,7 +217,8 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     `clamp`: maxima. `force`: name → JSON text, always sent. `pass_unknown`: fields nobody knows are sent on.
 
     `lacks`: capabilities it does not have; `refuse`: fields it has no word for and that are never left out. A request
-    that needs one of them goes elsewhere; one of `excluding` keeps it away by being there at all.
+    that needs one of them goes elsewhere; one of `excluding` keeps it away by being there at all. `tiers`: the service
+    tiers that can be asked for, empty = any.
     """
 
     untouched: frozenset[str]
@@ -229,6 +230,7 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     lacks: frozenset[str] = frozenset()
     refuse: frozenset[str] = frozenset()
     excluding: tuple[str, ...] = ()
+    tiers: frozenset[str] = frozenset()
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

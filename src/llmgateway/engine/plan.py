@@ -82,9 +82,19 @@ def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
     if chat.traits.foreign is not None:
         return Excluded(to.mapping.provider, to.mapping.model, "type", chat.traits.foreign)
     for name in parameters.excluding:
-        if name in chat.raw and (name != "service_tier" or chat.request.service_tier not in ("auto", "default")):
+        if name in chat.raw and _asks(name, chat):
             return Excluded(to.mapping.provider, to.mapping.model, f"parameter:{name}", name)
+    tier = chat.request.service_tier
+    if tier is not None and parameters.tiers and tier not in parameters.tiers:
+        return Excluded(to.mapping.provider, to.mapping.model, "parameter:service_tier", "service_tier")
     return None
+
+
+def _asks(name: str, chat: Chat) -> bool:
+    """Whether a field that is there asks for anything."""
+    if name == "service_tier":
+        return chat.request.service_tier not in ("auto", "default")
+    return name != "top_logprobs" or bool(chat.request.top_logprobs)
 
 
 def _field(param: str) -> str:

@@ -170,6 +170,7 @@ class Snapshot:
                 vocabulary=dialect.vocabulary,
                 lacks=address.lacks,
                 emulates=dialect.emulates,
+                tiers=dialect.tiers,
             ),
             protocol=protocol,
             timeouts=_slow(provider.timeouts) if "reasoning" in mapping.has else provider.timeouts,

@@ -76,7 +76,7 @@ REFUSABLE: Final = frozenset(
 )
 """Fields that must not get lost: a protocol without a word for one is no place for a request that uses it."""
 
-_BY_PRESENCE: Final = frozenset(("audio", "effort", "image_config", "service_tier"))
+_BY_PRESENCE: Final = frozenset(("audio", "effort", "image_config", "service_tier", "top_logprobs"))
 _FIXED_SAMPLING: Final = frozenset(("temperature", "top_p", "frequency_penalty", "presence_penalty"))
 
 
@@ -87,9 +87,10 @@ def compile_parameters(
     vocabulary: Vocabulary = OPENAI_CHAT,
     lacks: frozenset[str] = frozenset(),
     emulates: frozenset[str] = frozenset(),
+    tiers: frozenset[str] = frozenset(),
 ) -> ParameterPlan:
     """The plan of one mapping. `lacks`: what offers have at this address only if they say so. `emulates`: what the
-    codec makes up for."""
+    codec makes up for. `tiers`: the service tiers that the protocol knows, empty = any."""
     policy = provider.parameters
     words = frozenset[str]().union(*[vocabulary.quirks.get(quirk, ()) for quirk in provider.quirks])
     fields = vocabulary.fields | words
@@ -115,4 +116,5 @@ def compile_parameters(
         lacks=missing - words - emulates,
         refuse=frozenset(refuse),
         excluding=tuple(sorted(refuse & _BY_PRESENCE)),
+        tiers=tiers,
     )

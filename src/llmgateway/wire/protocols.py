@@ -31,10 +31,11 @@ _PACKAGES: Final = {
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """`path`, `stream_path` (empty: the same), `auth` and `headers` are those of providers that do nothing special.
 
-    `inline`: part types whose content must come with the request; others may be named by a URL. `named`: URLs that
-    are sent on all the same, because only the provider can read them. `emulates`: capabilities that the codec makes
-    up for where a model lacks them. `replays`: the format of reasoning_details that its codec plays back, for upstream
-    names that `replayers` finds; `private`: only who made them can read them.
+    `tiers`: the service tiers that can be asked for, empty = any. `inline`: part types whose content must come with
+    the request; others may be named by a URL. `named`: URLs that are sent on all the same, because only the provider
+    can read them. `emulates`: capabilities that the codec makes up for where a model lacks them. `replays`: the format
+    of reasoning_details that its codec plays back, for upstream names that `replayers` finds; `private`: only who made
+    them can read them.
     """
 
     vocabulary: Vocabulary
@@ -42,6 +43,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     stream_path: str = ""
     auth: str = "bearer"
     headers: dict[str, str] = {}
+    tiers: frozenset[str] = frozenset()
     inline: frozenset[str] = _FILES
     named: str = ""
     emulates: frozenset[str] = frozenset()
@@ -76,6 +78,7 @@ PROTOCOLS: Final[dict[str, Dialect]] = {
         path="/messages",
         auth="header:x-api-key",
         headers={"anthropic-version": "2023-06-01"},
+        tiers=frozenset(("auto", "default", "priority", "standard_only")),
         inline=frozenset(),
         emulates=_JSON,
         replays="anthropic-claude-v1",
