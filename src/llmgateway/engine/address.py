@@ -124,13 +124,18 @@ def _at(provider: Provider, endpoint: Endpoint, mapping: Mapping, *, place: str,
         provider=row,
         origin=Origin(scheme, url.hostname, url.port or _PORTS[scheme], provider.allow_private_network),
         host=url.netloc.rpartition("@")[2],
-        path=prefix + _expanded(path, provider, given=given, depth=0),
-        stream_path=prefix + _expanded(stream_path, provider, given=given, depth=0),
+        path=_joined(prefix, _expanded(path, provider, given=given, depth=0)),
+        stream_path=_joined(prefix, _expanded(stream_path, provider, given=given, depth=0)),
         auth=endpoint.auth or provider.auth or dialect.auth,
         headers=tuple((name, _expanded(text, provider, given=given, depth=0)) for name, text in headers.items()),
         place=place,
         lacks=frozenset((*endpoint.lacks, *provider.lacks)) if own else frozenset(endpoint.lacks),
     )
+
+
+def _joined(prefix: str, path: str) -> str:
+    """A base URL may hold the beginning of the path already, as Azure's endpoints with `/openai/v1` do."""
+    return path if prefix and path.startswith(f"{prefix}/") else prefix + path
 
 
 def _segment(name: str) -> str:
@@ -155,7 +160,8 @@ def _expanded(template: str, provider: Provider, *, given: dict[str, str], depth
             raise UnreachableError(f"unset:{name}")
         if not _VISIBLE.fullmatch(text):
             raise UnreachableError("address")
-        return text.rstrip("/")
+        is_host = template[: found.start()].endswith("://")
+        return (text.partition("://")[2] or text if is_host else text).rstrip("/")
 
     return _NAME.sub(value, template)
 

@@ -119,6 +119,12 @@ def codecs() -> dict[str, Upstream]:
     return made
 
 
+def emulations() -> dict[str, Callable[..., str | None]]:
+    """By protocol: how its codec asks for a response format that it cannot hold the model to; see the codecs."""
+    modules = {protocol: _module(package, "vocabulary") for protocol, (package, _) in _PACKAGES.items()}
+    return {protocol: module.emulates for protocol, module in modules.items() if hasattr(module, "emulates")}
+
+
 def _nothing(_: Chat, **__: bool) -> str | None:
     return None
 

@@ -303,6 +303,21 @@ def test_an_address_must_be_http(base_url: str) -> None:
     )
 
 
+@pytest.mark.parametrize("value", ["acme.example", "https://acme.example", "https://acme.example/"])
+def test_a_host_may_be_given_as_a_url(value: str) -> None:
+    """DATABRICKS_HOST has a scheme for some of Databricks' own tools, and none for others."""
+    row = provider(base_url="https://{host}/v1", variables={"host": Variable(value=value)})
+    found = only(small(providers=[row]))
+    assert _url(found, found.head) == "https://acme.example/v1/chat/completions"
+
+
+@pytest.mark.parametrize("value", ["https://acme.example", "https://acme.example/openai/v1/"])
+def test_an_endpoint_may_hold_the_beginning_of_the_path(value: str) -> None:
+    row = provider(base_url="{e}", path="/openai/v1/chat/completions", variables={"e": Variable(value=value)})
+    found = only(small(providers=[row]))
+    assert _url(found, found.head) == "https://acme.example/openai/v1/chat/completions"
+
+
 def test_a_default_that_names_itself_ends() -> None:
     row = provider(base_url="https://{a}/v1", variables={"a": Variable(default="{b}"), "b": Variable(default="{a}")})
     assert reason(small(providers=[row])) == "unset:a"
