@@ -112,18 +112,14 @@ def _at(provider: Provider, endpoint: Endpoint, mapping: Mapping, *, place: str,
     )
     given = {"model": _segment(mapping.upstream)} | ({REGION: place} if place else {})
     base = endpoint.base_url or provider.region_urls.get(place) or provider.base_url
-    url = urlsplit(_expanded(base, provider, given=given, depth=0))
-    if url.scheme not in _PORTS or not url.hostname:
-        raise UnreachableError("address")
-    scheme = cast("Literal['http', 'https']", url.scheme)
+    origin, host, prefix = _parsed(_expanded(base, provider, given=given, depth=0), provider)
     path = endpoint.path or dialect.path
     stream_path = endpoint.stream_path or (path if endpoint.path else dialect.stream_path or path)
-    prefix = url.path.rstrip("/")
     headers = {**dialect.headers, **provider.headers, **endpoint.headers}
     return Address(
         provider=row,
-        origin=Origin(scheme, url.hostname, url.port or _PORTS[scheme], provider.allow_private_network),
-        host=url.netloc.rpartition("@")[2],
+        origin=origin,
+        host=host,
         path=_joined(prefix, _expanded(path, provider, given=given, depth=0)),
         stream_path=_joined(prefix, _expanded(stream_path, provider, given=given, depth=0)),
         auth=endpoint.auth or provider.auth or dialect.auth,
@@ -131,6 +127,20 @@ def _at(provider: Provider, endpoint: Endpoint, mapping: Mapping, *, place: str,
         place=place,
         lacks=frozenset((*endpoint.lacks, *provider.lacks)) if own else frozenset(endpoint.lacks),
     )
+
+
+def _parsed(base_url: str, provider: Provider) -> tuple[Origin, str, str]:
+    """Origin, `host` header and path."""
+    try:
+        url = urlsplit(base_url)
+        name, port = url.hostname, url.port
+    except ValueError:
+        raise UnreachableError("address") from None
+    if url.scheme not in _PORTS or not name:
+        raise UnreachableError("address")
+    scheme = cast("Literal['http', 'https']", url.scheme)
+    origin = Origin(scheme, name, port or _PORTS[scheme], provider.allow_private_network)
+    return origin, url.netloc.rpartition("@")[2], url.path.rstrip("/")
 
 
 def _joined(prefix: str, path: str) -> str:

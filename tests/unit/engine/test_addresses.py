@@ -295,7 +295,7 @@ def test_a_value_that_no_address_could_hold_makes_none(value: str) -> None:
     assert reason(small(providers=[row])) == "address"
 
 
-@pytest.mark.parametrize("base_url", ["ftp://x/v1", "{root}/v1"])
+@pytest.mark.parametrize("base_url", ["ftp://x/v1", "{root}/v1", "https://{root}:port/v1", "https://[{root}/v1"])
 def test_an_address_must_be_http(base_url: str) -> None:
     assert (
         reason(small(providers=[provider(base_url=base_url, variables={"root": Variable(value="nowhere")})]))
