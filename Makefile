@@ -42,8 +42,9 @@ bench: $(DEV) ## the load rig (needs wrk and nginx); writes bench/README.md
 soak: $(DEV) ## 200,000 requests with streams, aborts and errors; memory must stay flat
 	@$(BIN)/python -m bench.soak $(ARGS)
 
-catalog: $(DEV) ## rebuild the model catalogue from its sources
+catalog: $(DEV) ## rebuild the model catalogue from its sources, and docs/parameters.md
 	@$(BIN)/python -m llmgateway.catalog.compile $(ARGS)
+	@$(BIN)/python -m llmgateway.apps.parameters $(ARGS)
 
 local-model: $(RUNTIME) $(REAL) ## a small real model on http://127.0.0.1:8080 (installs llama.cpp's server)
 	@exec $(BIN)/python -m tests.support.real_model --port 8080 $(ARGS)

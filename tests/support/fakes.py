@@ -20,7 +20,7 @@ from llmgateway.domain.usage import Price
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
-from llmgateway.engine.ports import Headers
+from llmgateway.engine.ports import Headers, Signer
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.openai_chat.upstream import OpenAIChat
 
@@ -274,6 +274,8 @@ class Bench:
         journal: FakeJournal | None = None,
         fetcher: FakeFetcher | None = None,
         codec: Any = None,
+        codecs: dict[str, Any] | None = None,
+        signer: Signer | None = None,
     ) -> None:
         self.transport = FakeTransport(*scripts)
         self.journal = journal or FakeJournal()
@@ -283,12 +285,13 @@ class Bench:
         self.down = FakeDownstream()
         self.gateway = Gateway(
             snapshot=snapshot_ or snapshot(),
-            codecs={"openai-chat": codec or OpenAIChat()},
+            codecs=codecs or {"openai-chat": codec or OpenAIChat()},
             transport=self.transport,
             fetcher=self.fetcher,
             journal=self.journal,
             meters=self.meters,
             report=lambda _, error: self.bugs.append(error),
+            signer=signer,
         )
 
     async def ask(

@@ -43,8 +43,9 @@ from llmgateway.infra.journal import FileJournal, JournalSettings
 from llmgateway.infra.operator import OperatorRows, operator_rows, static_keys
 from llmgateway.infra.secrets import fingerprinter, installation_secret, open_data_directory
 from llmgateway.infra.settings import Settings, SettingsError, load
+from llmgateway.infra.signing import Signing
 from llmgateway.infra.transport import Dialer, HttpTransport
-from llmgateway.wire.openai_chat.upstream import OpenAIChat
+from llmgateway.wire.protocols import codecs
 from llmgateway.wire.upstream import Upstream
 
 _log = logging.getLogger("llmgateway")
@@ -76,7 +77,7 @@ class Assembly:
         self.settings = settings
         self._config = config
         self._environ = environ
-        self._codecs: dict[str, Upstream] = {"openai-chat": OpenAIChat()}
+        self._codecs: dict[str, Upstream] = codecs()
         self._catalog = load_catalog()
         self.data_dir = open_data_directory(Path(settings.data.dir))
         self._fingerprint = fingerprinter(installation_secret(self.data_dir))
@@ -105,6 +106,7 @@ class Assembly:
             snapshot=self._snapshot,
             codecs=self._codecs,
             transport=Switch(self._http, SimulatorTransport()),
+            signer=Signing(self._http),
             fetcher=GuardedFetcher(allow_private_network=self.settings.server.allow_private_fetch, dialer=dialer),
             journal=self.journal,
             meters=self.meters,

@@ -149,7 +149,9 @@ class Catalog:
         if self.providers[provider].any_model:
             return Resolution(None, (Mapping(provider=provider, model=rest, upstream=rest),), provider)
         head, colon, region = rest.rpartition(":")
-        return _in_region(self._rows.get(provider, []), head, region) if colon and region else None
+        if not colon or not region:
+            return None
+        return _in_region(self._rows.get(provider, []), head, region, self.providers[provider].regions)
 
 
 def load() -> Catalog:
@@ -220,9 +222,13 @@ def _pins(provider: str, rows: list[tuple[Model, Mapping]]) -> dict[str, Resolut
     return pins
 
 
-def _in_region(rows: list[tuple[Model, Mapping]], name: str, region: str) -> Resolution | None:
+def _in_region(
+    rows: list[tuple[Model, Mapping]], name: str, region: str, regions: tuple[str, ...]
+) -> Resolution | None:
+    """The offer of that region. `regions`: the provider's, which hold for offers that declare none of their own."""
     for model, mapping in rows:
-        if region in mapping.regions and (name in (model.id, mapping.upstream) or name in model.aliases):
+        called = name in (model.id, mapping.upstream) or name in model.aliases
+        if called and region in (mapping.regions or regions):
             return Resolution(model, (mapping,), mapping.provider, region)
     return None
 

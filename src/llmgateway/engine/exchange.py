@@ -10,9 +10,10 @@ import msgspec
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.identity import ApiKey
-from llmgateway.domain.reply import Chunk, Delta
+from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.domain.routing import Attempt, Deployment, RoutePlan
 from llmgateway.domain.usage import Usage, cost_of
+from llmgateway.engine.recall import Recall, Thought
 
 
 class RequestFacts(msgspec.Struct):
@@ -54,6 +55,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     first_content_ns: int = 0
     first_reasoning_ns: int = 0
     content_characters: int = 0
+    thoughts: dict[int, Thought] | None = None
     relayed: bool = False
     settled: bool = False
 
@@ -72,6 +74,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     def _forget(self) -> None:
         self.usage = self.service_tier = self.reported_model = self.finish_reason = self.raw_finish_reason = None
         self.first_content_ns = self.first_reasoning_ns = self.content_characters = 0
+        self.thoughts = None
 
     def failed(self, error: UpstreamError) -> None:
         """The last attempt ended so."""
@@ -101,6 +104,8 @@ class Exchange(msgspec.Struct, kw_only=True):
             return
         for choice in chunk.choices:
             self._delta(choice.delta)
+            if choice.delta.reasoning_details or (self.thoughts is not None and choice.delta.tool_calls):
+                self._think(choice)
             if choice.finish_reason is not None:
                 self.finish_reason = choice.finish_reason
                 self.raw_finish_reason = choice.raw_finish_reason
@@ -108,6 +113,18 @@ class Exchange(msgspec.Struct, kw_only=True):
             self.usage = chunk.usage
         self.service_tier = chunk.service_tier or self.service_tier
         self.reported_model = chunk.reported_model or self.reported_model
+
+    def _think(self, choice: ChoiceDelta) -> None:
+        thoughts = self.thoughts = self.thoughts or {}
+        thought = thoughts.get(choice.index)
+        if thought is None:
+            thought = thoughts[choice.index] = Thought()
+        thought.add(choice.delta)
+
+    def remember(self, recall: Recall) -> None:
+        """What was thought before tools were called, for clients that will not send it back."""
+        for thought in (self.thoughts or {}).values():
+            recall.remember(thought, project=self.key.project.id, of=self.attempts[-1].deployment)
 
     def _delta(self, delta: Delta) -> None:
         characters = len(delta.content) if delta.content else 0

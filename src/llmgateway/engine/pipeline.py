@@ -18,7 +18,8 @@ from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.media import check_media
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.plan import plan_route
-from llmgateway.engine.ports import Downstream, Fetcher, Journal, Transport, UpstreamResponse
+from llmgateway.engine.ports import Downstream, Fetcher, Journal, Signer, Transport, UpstreamResponse
+from llmgateway.engine.recall import Recall
 from llmgateway.engine.settle import Settlement, settle
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.openai_chat.encode import StreamEncoder, error_body, whole_answer
@@ -29,7 +30,7 @@ from llmgateway.wire.upstream import Decoder, Upstream
 class Gateway:
     """The data plane. `snapshot` is read once per request, so that a reload never changes one under way.
 
-    `report` hears of bugs: the exchange's log id and the exception.
+    `report` hears of bugs: the exchange's log id and the exception. `signer` is needed where deployments sign.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Gateway:
         journal: Journal,
         meters: Meters,
         report: Callable[[str, BaseException], None],
+        signer: Signer | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.journal = journal
@@ -49,6 +51,8 @@ class Gateway:
         self._codecs = codecs
         self._transport = transport
         self._fetcher = fetcher
+        self._signer = signer
+        self.recall = Recall()
         self._report = report
         self._ids = LogIds()
 
@@ -59,12 +63,18 @@ class Gateway:
         try:
             chat = exchange.chat = read_request(body)
             exchange.plan = plan_route(chat, snapshot=self.snapshot)
-            if "vision" in chat.traits.needs:
-                check_media(chat, fetcher=self._fetcher)
+            if "vision" in chat.traits.needs or "documents" in chat.traits.needs:
+                check_media(chat, fetcher=self._fetcher, to=exchange.plan.candidates)
             if chat.streamed:
                 down.stream(())
             committed = await attempt(
-                exchange, chat, codecs=self._codecs, transport=self._transport, fetcher=self._fetcher
+                exchange,
+                chat,
+                codecs=self._codecs,
+                transport=self._transport,
+                fetcher=self._fetcher,
+                signer=self._signer,
+                recall=self.recall,
             )
             if chat.streamed:
                 await line.relay(chat, committed)
@@ -99,6 +109,8 @@ class _Line:
 
     def whole(self, chat: Chat, chunk: Chunk) -> None:
         exchange = self._exchange
+        if exchange.thoughts is not None:
+            exchange.remember(self._gateway.recall)
         settlement = settle(exchange)
         body = whole_answer(
             chunk,
@@ -185,6 +197,8 @@ class _Line:
             self._record(settle(self._exchange, status=errors.CANCELLED.status))
 
     def _finish(self, encoder: StreamEncoder) -> None:
+        if self._exchange.thoughts is not None:
+            self._exchange.remember(self._gateway.recall)
         settlement = settle(self._exchange)
         usage, metadata = settlement.usage or b"{}", settlement.metadata or b"{}"
         last = encoder.final(usage=usage, metadata=metadata, extra=self._extra)

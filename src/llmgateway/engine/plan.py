@@ -10,10 +10,18 @@ from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.routing import Deployment, Excluded, RoutePlan
+from llmgateway.engine.address import how_to_set
 from llmgateway.engine.snapshot import Route, Snapshot
 from llmgateway.engine.tokens import estimate_prompt
+from llmgateway.wire.protocols import chat_only, prefers_responses
 
 _CONTEXT_MARGIN: Final = 0.8
+_PLACES: Final = {
+    "region": "is not offered in the provider's region; name another one behind a colon, or another provider",
+    "address": "has a provider whose base_url or variables make no http(s) address",
+    "name": "is no name that its provider's address could hold",
+    "endpoint": "is offered in a protocol for which its provider has no endpoint; add one to its endpoints",
+}
 
 
 def plan_route(chat: Chat, *, snapshot: Snapshot) -> RoutePlan:
@@ -23,12 +31,15 @@ def plan_route(chat: Chat, *, snapshot: Snapshot) -> RoutePlan:
     if route is None:
         raise _unknown_model(chat.request.model, snapshot)
     excluded = route.excluded
-    for deployment in route.deployments:
-        reason = _incapable(chat, deployment) or _too_long(chat, deployment)
+    for offered in route.deployments:
+        deployment, reason = offered, None
+        if offered.responses is not None and (wish := _wish(chat, offered)) is not None:
+            deployment, reason = offered.responses, _conflict(chat, offered, wish)
+        reason = reason or _incapable(chat, deployment) or _too_long(chat, deployment)
         if reason is None:
             return RoutePlan((deployment,), route.provider, excluded)
         excluded = (*excluded, reason)
-    raise _nothing_left(chat.request.model, route, excluded)
+    raise _nothing_left(chat.request.model, route, excluded, snapshot=snapshot)
 
 
 def _not_yet(chat: Chat) -> None:
@@ -46,39 +57,49 @@ def _unsupported(param: str, message: str) -> GatewayError:
     return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=param)
 
 
+def _wish(chat: Chat, to: Deployment) -> str | None:
+    """The field that only OpenAI's other protocol can honour. What most requests lack is looked at first."""
+    if chat.request.reasoning is None and not chat.traits.rebuild and "web_search" not in chat.traits.needs:
+        return None
+    return prefers_responses(chat, search_variant="web_search" not in to.parameters.lacks)
+
+
+def _conflict(chat: Chat, to: Deployment, wish: str) -> Excluded | None:
+    """A request that needs both of OpenAI's protocols can be sent by neither."""
+    only = chat_only(chat)
+    return None if only is None else Excluded(to.mapping.provider, to.mapping.model, f"conflict:{wish}", only)
+
+
 def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
     """Why the deployment cannot serve the request; None if it can."""
-    mapping, provider, request = to.mapping, to.provider, chat.request
+    parameters = to.parameters
     if chat.traits.needs:
         for capability, param in chat.traits.needs.items():
-            if capability in mapping.lacks or _field(param) in provider.parameters.refuse or _unsayable(capability, to):
-                return Excluded(mapping.provider, mapping.model, f"capability:{capability}", param)
-    if to.parameters.pass_unknown:
+            if capability in parameters.lacks or _field(param) in parameters.refuse:
+                return Excluded(to.mapping.provider, to.mapping.model, f"capability:{capability}", param)
+    if parameters.pass_unknown:
         return None
     if chat.traits.foreign is not None:
-        return Excluded(mapping.provider, mapping.model, "type", chat.traits.foreign)
-    for name in ("effort", "image_config"):
-        if getattr(request, name) is not None and name not in provider.quirks:
-            return Excluded(mapping.provider, mapping.model, f"parameter:{name}", name)
-    if request.service_tier not in (None, "auto", "default") and "service_tier" in provider.parameters.drop:
-        return Excluded(mapping.provider, mapping.model, "parameter:service_tier", "service_tier")
+        return Excluded(to.mapping.provider, to.mapping.model, "type", chat.traits.foreign)
+    for name in parameters.excluding:
+        if name in chat.raw and _asks(name, chat):
+            return Excluded(to.mapping.provider, to.mapping.model, f"parameter:{name}", name)
+    tier = chat.request.service_tier
+    if tier is not None and parameters.tiers and tier not in parameters.tiers:
+        return Excluded(to.mapping.provider, to.mapping.model, "parameter:service_tier", "service_tier")
     return None
 
 
+def _asks(name: str, chat: Chat) -> bool:
+    """Whether a field that is there asks for anything."""
+    if name == "service_tier":
+        return chat.request.service_tier not in ("auto", "default")
+    return name != "top_logprobs" or bool(chat.request.top_logprobs)
+
+
 def _field(param: str) -> str:
-    """The top-level field of a JSON path; the old `functions` are `tools` by another name."""
-    name = param.partition(".")[0].partition("[")[0]
-    return "tools" if name == "functions" else name
-
-
-def _unsayable(capability: str, to: Deployment) -> bool:
-    """What OpenAI's chat protocol has no word for is not left out in silence."""
-    return (
-        capability == "reasoning_max_tokens"
-        and to.protocol == "openai-chat"
-        and "reasoning_object" not in to.provider.quirks
-        and capability not in to.mapping.has
-    )
+    """The top-level field of a JSON path."""
+    return param.partition(".")[0].partition("[")[0]
 
 
 def _too_long(chat: Chat, to: Deployment) -> Excluded | None:
@@ -102,14 +123,22 @@ def _unknown_model(name: str, snapshot: Snapshot) -> GatewayError:
     return GatewayError(errors.MODEL_NOT_FOUND, f"The model '{shown}' does not exist.{hint}", param="model")
 
 
-def _nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...]) -> GatewayError:
-    """The error of the reason that came closest to serving: a field, then the protocol, then a missing key."""
+def _nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...], *, snapshot: Snapshot) -> GatewayError:
+    """The error of the reason that came closest to serving: a field, an address, the protocol, a missing key."""
     fields = [one for one in excluded if one.param is not None]
     if fields:
         return _unsuitable(name, fields)
     if excluded and all(one.reason == "deactivated" for one in excluded):
         message = f"The model '{name}' has been retired by its providers. Choose another."
         return GatewayError(errors.MODEL_DEACTIVATED, message, param="model")
+    unset = [one for one in excluded if one.reason.startswith("unset:")]
+    if unset:
+        ways = " Or ".join(_how_to_reach(one, snapshot) for one in unset[:3])
+        return GatewayError(errors.NO_PROVIDER, f"'{name}' cannot be reached yet. {ways}", param="model")
+    for one in excluded:
+        why = _PLACES.get(one.reason.partition(":")[0])
+        if why is not None:
+            return GatewayError(errors.NO_PROVIDER, f"'{name}' {why} ({one.provider}).", param="model")
     spoken = sorted({one.reason.partition(":")[2] for one in excluded if one.reason.startswith("protocol:")})
     if spoken:
         message = f"'{name}' cannot be used yet: this version does not speak the protocol {', '.join(spoken)}."
@@ -117,6 +146,11 @@ def _nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...]) -> Ga
     how = " or ".join([f"{variable} (for {provider})" for provider, variable in route.env[:3]])
     advice = f"Set {how} in the environment." if how else "Add api_keys to the provider's section of llmgateway.toml."
     return GatewayError(errors.NO_PROVIDER, f"No provider is configured for '{name}'. {advice}", param="model")
+
+
+def _how_to_reach(one: Excluded, snapshot: Snapshot) -> str:
+    way = how_to_set(snapshot.catalog.providers[one.provider], one.reason.partition(":")[2])
+    return f"For {one.provider} set {way}."
 
 
 def _unsuitable(name: str, fields: list[Excluded]) -> GatewayError:
@@ -129,6 +163,10 @@ def _unsuitable(name: str, fields: list[Excluded]) -> GatewayError:
             return GatewayError(errors.CONTEXT_LENGTH, message, param="messages")
         message = f"'{last.param}' is above the maximum output of '{name}', which is {largest} tokens."
         return GatewayError(errors.INVALID_VALUE, message, param=last.param)
+    if kind == "conflict":
+        wish = last.reason.partition(":")[2]
+        message = f"'{name}' is served by two protocols: '{last.param}' is in the one only, '{wish}' in the other. "
+        return GatewayError(errors.UNSUPPORTED_PARAMETER, message + "Leave one of them out.", param=last.param)
     advice = "Leave it out, or change the model."
     message = f"'{last.param}' is not supported by any configured provider of '{name}'. {advice}"
     return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=last.param)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from llmgateway.domain.record import LogRecord
-from llmgateway.domain.routing import HttpRequest, Timeouts
+from llmgateway.domain.routing import Deployment, HttpRequest, Timeouts
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Header pairs as received, names in lower case."""
@@ -52,6 +52,14 @@ class Transport(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Signer(Protocol):
+    """Puts a key into a request that has to be signed or needs a token; asked only for deployments with `signing`."""
+
+    async def sign(self, request: HttpRequest, *, to: Deployment) -> HttpRequest:
+        """The finished request; nothing may be added to it afterwards. Raises UpstreamError UPSTREAM_AUTH."""
+        ...
 
 
 class Journal(Protocol):

@@ -4,15 +4,15 @@ What a request needs is worked out here once (request head, parameter plan, pric
 only looks things up. Building it from settings, environment and database is left to the infrastructure.
 """
 
+import re
 from collections.abc import Iterable
 from collections.abc import Mapping as ReadOnly
 from datetime import date
-from typing import Final, Literal, cast
-from urllib.parse import urlsplit
+from typing import Final
 
 import msgspec
 
-from llmgateway.catalog.lookup import Catalog
+from llmgateway.catalog.lookup import Catalog, Resolution
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.routing import (
     SLOW_FIRST_BYTE_S,
@@ -20,15 +20,18 @@ from llmgateway.domain.routing import (
     Deployment,
     Excluded,
     Mapping,
-    Origin,
     Provider,
     Timeouts,
 )
+from llmgateway.engine.address import Address, UnreachableError, located, speaks
 from llmgateway.wire.params import compile_parameters
-from llmgateway.wire.sign import authorization_line
+from llmgateway.wire.protocols import PROTOCOLS, Dialect
+from llmgateway.wire.sign import authorization_line, signing
 
 _REMEMBERED: Final = 10_000
 _UNKNOWN_PRICE: Final = 1 << 62
+_RESPONSES: Final = "openai-responses"
+_ALL_MEDIA: Final = frozenset(("image_url", "file"))
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -71,8 +74,8 @@ class Snapshot:
         self._routes: dict[str, Route] = {}
 
     def usable(self, mapping: Mapping) -> bool:
-        """Whether a request could be sent there: credential, protocol, date."""
-        return self._unusable(mapping) is None
+        """Whether a request could be sent there: credential, protocol, date, address."""
+        return not isinstance(self._judged(mapping, region=None, exact=True), Excluded)
 
     def route(self, name: str) -> Route | None:
         """Where a model name leads; None for a name that means nothing."""
@@ -89,76 +92,128 @@ class Snapshot:
         resolution = self.catalog.resolve(name)
         if resolution is None:
             return None
-        usable: list[Mapping] = []
+        usable: list[tuple[Mapping, Address]] = []
         excluded: list[Excluded] = []
-        for mapping in resolution.mappings:
-            reason = self._unusable(mapping)
-            if reason is None:
-                usable.append(mapping)
+        for offered in resolution.mappings:
+            found = self._first_reachable(offered, resolution, name=name)
+            if isinstance(found, Excluded):
+                excluded.append(found)
             else:
-                excluded.append(Excluded(mapping.provider, mapping.model, reason))
+                usable.append(found)
         rows = [self.catalog.providers[mapping.provider] for mapping in resolution.mappings]
         return Route(
-            tuple([self._compiled(mapping, resolution.region) for mapping in sorted(usable, key=self._rank)]),
+            tuple([self._compiled(*one, region=resolution.region) for one in sorted(usable, key=self._rank)]),
             tuple(excluded),
             resolution.provider,
             resolution.region,
             tuple([(row.id, row.env[0]) for row in rows if row.env and row.protocol in self.protocols]),
         )
 
-    def _unusable(self, mapping: Mapping) -> str | None:
+    def _first_reachable(
+        self, offered: Mapping, resolution: Resolution, *, name: str
+    ) -> tuple[Mapping, Address] | Excluded:
+        """The mapping, or where its region is not the operator's, the provider's next of the same model."""
+        exact = resolution.region is not None or name.endswith(offered.upstream)
+        first = self._judged(offered, region=resolution.region, exact=exact)
+        if not isinstance(first, Excluded) or first.reason != "region" or resolution.model is None:
+            return first
+        for other in resolution.model.mappings:
+            if other.provider == offered.provider:
+                found = self._judged(other, region=None, exact=False)
+                if not isinstance(found, Excluded):
+                    return found
+        return first
+
+    def _judged(self, mapping: Mapping, *, region: str | None, exact: bool) -> tuple[Mapping, Address] | Excluded:
         provider = self.catalog.providers[mapping.provider]
+        reason = self._unusable(mapping, provider)
+        if reason is None:
+            protocol = mapping.protocol or provider.protocol
+            try:
+                return mapping, located(provider, mapping, protocol=protocol, region=region, exact=exact)
+            except UnreachableError as problem:
+                reason = problem.reason
+        return Excluded(mapping.provider, mapping.model, reason)
+
+    def _unusable(self, mapping: Mapping, provider: Provider) -> str | None:
         if mapping.deactivated is not None and mapping.deactivated <= self.today:
             return "deactivated"
         if provider.id not in self.credentials:
             return "no_credential"
-        for protocol in (provider.protocol, mapping.protocol):
-            if protocol is not None and protocol not in self.protocols:
-                return f"protocol:{protocol}"
+        protocol = mapping.protocol or provider.protocol
+        if protocol not in self.protocols:
+            return f"protocol:{protocol}"
         return "disabled" if provider.priority <= 0 or mapping.priority <= 0 else None
 
-    def _rank(self, mapping: Mapping) -> tuple[int, float]:
+    def _rank(self, one: tuple[Mapping, Address]) -> tuple[int, float]:
         """By price (3 × input + 1 × output; unknown counts as the dearest), then by priority."""
-        price = mapping.price
-        weight = self.catalog.providers[mapping.provider].priority * mapping.priority
-        return (_UNKNOWN_PRICE if price is None else 3 * price.input + price.output, -weight)
+        mapping, address = one
+        weight = address.provider.priority * mapping.priority
+        return (_UNKNOWN_PRICE if mapping.price is None else 3 * mapping.price.input + mapping.price.output, -weight)
 
-    def _compiled(self, mapping: Mapping, region: str | None) -> Deployment:
-        provider = self.catalog.providers[mapping.provider]
+    def _compiled(self, mapping: Mapping, address: Address, *, region: str | None) -> Deployment:
+        provider, protocol = address.provider, address.provider.protocol
         credential = self.credentials[provider.id][0]
-        url = urlsplit(provider.base_url.replace("{region}", region or ""))
-        scheme = cast("Literal['http', 'https']", url.scheme)
-        origin = Origin(
-            scheme, url.hostname or "", url.port or (443 if scheme == "https" else 80), provider.allow_private_network
-        )
-        host, prefix = url.netloc.rpartition("@")[2], url.path.rstrip("/")
+        dialect = PROTOCOLS[protocol]
         return Deployment(
             provider=provider,
             mapping=mapping,
             credential=credential,
             region=region,
-            origin=origin,
-            head=self._head(provider, credential, host=host, path=prefix + provider.path),
-            head_stream=self._head(
-                provider, credential, host=host, path=prefix + (provider.stream_path or provider.path)
-            ),
+            origin=address.origin,
+            head=self._head(address, credential, path=address.path),
+            head_stream=self._head(address, credential, path=address.stream_path),
             used_model=f"{provider.id}/{mapping.model}:{region}" if region else f"{provider.id}/{mapping.model}",
-            parameters=compile_parameters(provider, mapping),
-            protocol=mapping.protocol or provider.protocol,
+            parameters=compile_parameters(
+                provider,
+                mapping,
+                vocabulary=dialect.vocabulary,
+                lacks=address.lacks,
+                emulates=dialect.emulates,
+                tiers=dialect.tiers,
+            ),
+            protocol=protocol,
             timeouts=_slow(provider.timeouts) if "reasoning" in mapping.has else provider.timeouts,
             timeouts_whole=_slow(provider.timeouts),
+            place=address.place,
+            signing=signing(address.auth, secret=credential.secret),
+            inline=_inline(provider, dialect),
+            named=dialect.named,
+            replays=dialect.replays if re.search(dialect.replayers, mapping.upstream) else "",
+            replays_privately=dialect.private,
+            responses=self._over_responses(mapping, address, region=region),
         )
 
-    def _head(self, provider: Provider, credential: Credential, *, host: str, path: str) -> bytes:
+    def _over_responses(self, mapping: Mapping, address: Address, *, region: str | None) -> Deployment | None:
+        """The same offer over OpenAI's other protocol, where its provider has that for what it serves by chat."""
+        provider = self.catalog.providers[mapping.provider]
+        if mapping.protocol is not None or address.provider.protocol != "openai-chat":
+            return None
+        if _RESPONSES not in self.protocols or not speaks(provider, _RESPONSES):
+            return None
+        try:
+            other = located(provider, mapping, protocol=_RESPONSES, region=region, exact=True)
+        except UnreachableError:
+            return None
+        return self._compiled(mapping, other, region=region)
+
+    def _head(self, address: Address, credential: Credential, *, path: str) -> bytes:
         lines = [
             f"POST {path} HTTP/1.1",
-            f"host: {host}",
-            authorization_line(provider.auth, secret=credential.secret),
+            f"host: {address.host}",
+            authorization_line(address.auth, secret=credential.secret),
             "content-type: application/json",
             "accept-encoding: identity",
+            *[f"{name}: {value}" for name, value in address.headers],
             f"x-llmgateway-hop: {self.instance_id}",
         ]
         return "".join(f"{line}\r\n" for line in lines if line).encode("latin-1")
+
+
+def _inline(provider: Provider, dialect: Dialect) -> frozenset[str]:
+    """Part types that are sent as bytes: the protocol's, and what a row says of itself."""
+    taken = dialect.inline | (_ALL_MEDIA if "inline_media" in provider.quirks else frozenset[str]())
+    return taken - {"file"} if "file_urls" in provider.quirks else taken
 
 
 def _slow(timeouts: Timeouts) -> Timeouts:

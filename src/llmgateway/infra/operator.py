@@ -16,6 +16,8 @@ from llmgateway.domain.identity import ApiKey, Project
 from llmgateway.domain.routing import Credential, Model, Protocol, Provider, Timeouts
 from llmgateway.domain.routing import Mapping as ModelMapping
 from llmgateway.domain.usage import Price, PriceTier
+from llmgateway.engine.address import how_to_set
+from llmgateway.infra.environment import of_account, parts_of, provider_keys, unset_variables, with_values
 from llmgateway.infra.secrets import KEY_PREFIX, digest, mask
 from llmgateway.infra.settings import (
     Findings,
@@ -28,9 +30,9 @@ from llmgateway.infra.settings import (
     nearest,
     variable_part,
 )
+from llmgateway.wire.sign import signing
 
 _USABLE_KEY = re.compile(r"[!-~]+")
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _KEY_SUFFIX = re.compile(r"(_API)?_(KEY|TOKEN|SECRET)S?$")
 
 
@@ -61,15 +63,16 @@ def operator_rows(
     for name in sorted({*configured, *catalog_providers}):
         given = configured.get(name)
         row = _provider(name, given, catalog_providers.get(name))
-        keys = _usable(row, _keys(row, given, environ), warnings)
-        row, missing = _addressed(row, environ)
-        if missing and keys:
-            warnings.append(f"provider {name} has a key but no address; set {' and '.join(missing)} in the environment")
-            keys = []
-        if not keys and not missing and _keyless(row, given):
+        row = with_values(row, {} if given is None else given.variables, environ=environ)
+        keys = _usable(row, provider_keys(row, None if given is None else given.api_keys, environ=environ), warnings)
+        row, complaints = of_account(row, keys)
+        missing = unset_variables(row) if keys else ()
+        warnings += complaints
+        warnings += [f"provider {name} has a key but no address; set {how_to_set(row, one)}" for one in missing]
+        if not keys and _keyless(row, given):
             row = msgspec.structs.replace(row, auth="none")
             keys = [""]
-        elif not keys and row.custom and not missing:
+        elif not keys and row.custom:
             warnings.append(f'provider {name} has no key and is not used; set api_keys, or auth = "none"')
         if keys or given is not None:
             providers.append(row)
@@ -116,13 +119,16 @@ def _provider(name: str, given: ProviderSettings | None, known: Provider | None)
     if given is None and known is not None:
         return known
     given = given or ProviderSettings()
-    row = known or Provider(
-        id=name, name=name, custom=True, any_model=given.models is None, unknown_fields="pass", path="/chat/completions"
-    )
+    row = known or Provider(id=name, name=name, custom=True, any_model=given.models is None, unknown_fields="pass")
+    if given.protocol is not None and given.protocol != row.protocol:
+        row = msgspec.structs.replace(row, protocol=cast(Protocol, given.protocol), path="", stream_path="")
+    if given.base_url is not None:
+        row = _moved(row, base_url=given.base_url.rstrip("/"))
     changes: dict[str, object] = {
-        "base_url": None if given.base_url is None else given.base_url.rstrip("/"),
         "path": given.path,
-        "protocol": cast(Protocol | None, given.protocol),
+        "stream_path": given.stream_path if given.stream_path is not None or given.path is None else "",
+        "headers": {**row.headers, **{header: text.value for header, text in (given.headers or {}).items()}},
+        "endpoints": given.endpoints,
         "auth": given.auth,
         "clean": given.clean,
         "unknown_fields": given.unknown_fields,
@@ -137,14 +143,10 @@ def _provider(name: str, given: ProviderSettings | None, known: Provider | None)
     return msgspec.structs.replace(row, **{field: value for field, value in changes.items() if value is not None})
 
 
-def _addressed(row: Provider, environ: Mapping[str, str]) -> tuple[Provider, list[str]]:
-    """The row with the `${NAME}` of its base URL filled in from the environment, and the names that are not set."""
-    names = _VARIABLE.findall(row.base_url)
-    missing = [name for name in names if not environ.get(name)]
-    if not names or missing:
-        return row, missing
-    url = _VARIABLE.sub(lambda found: environ[found.group(1)].rstrip("/"), row.base_url)
-    return msgspec.structs.replace(row, base_url=url), []
+def _moved(row: Provider, *, base_url: str) -> Provider:
+    """The row at another address: all its endpoints go there, whatever addresses they have at the vendor's."""
+    endpoints = tuple(msgspec.structs.replace(endpoint, base_url="") for endpoint in row.endpoints)
+    return msgspec.structs.replace(row, base_url=base_url, endpoints=endpoints, region_urls={})
 
 
 def _timeouts(given: TimeoutSettings, base: Timeouts) -> Timeouts:
@@ -164,24 +166,12 @@ def is_local(base_url: str) -> bool:
     return address.is_private or address.is_loopback or address.is_link_local
 
 
-def _keys(row: Provider, given: ProviderSettings | None, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Keys with where they come from: the configuration's, else those of the first variable that is set."""
-    if given is not None and given.api_keys is not None:
-        return [(key.value, f"providers.{row.id}.api_keys") for key in given.api_keys]
-    for name in row.env:
-        text = environ.get(name, "").strip()
-        if text:
-            parts = [text] if text.startswith("{") else [part.strip() for part in text.split(",")]
-            return [(part, name) for part in parts if part]
-    return []
-
-
 def _usable(row: Provider, keys: list[tuple[str, str]], warnings: list[str]) -> list[str]:
     usable: list[str] = []
     for key, origin in keys:
         if key.startswith(KEY_PREFIX):
             warnings.append(f"{origin} holds a key of this gateway ({mask(key)}), not of {row.id}; it is ignored")
-        elif not _USABLE_KEY.fullmatch(key):
+        elif not (_USABLE_KEY.fullmatch(key) or signing(row.auth, secret=key)):
             warnings.append(f"{origin} holds a key with blanks or characters no header can carry; it is ignored")
         elif key not in usable:
             usable.append(key)
@@ -206,7 +196,7 @@ def _ignored_base_urls(environ: Mapping[str, str], known: Iterable[Provider]) ->
     """One line for each vendor's own base URL variable: applications set those to point at this gateway."""
     found: dict[str, str] = {}
     for row in known:
-        stems = {variable_part(row.id), *(_KEY_SUFFIX.sub("", name) for name in row.env)}
+        stems = {variable_part(row.id), *(_KEY_SUFFIX.sub("", part) for name in row.env for part in parts_of(name))}
         for stem in stems:
             for variable in (f"{stem}_BASE_URL", f"{stem}_API_BASE"):
                 if environ.get(variable):
@@ -237,6 +227,7 @@ def _mapping(provider: str, entry: ModelSettings) -> ModelMapping:
         provider=provider,
         model=entry.id,
         upstream=entry.upstream or entry.id,
+        protocol=entry.protocol,
         price=_price(entry),
         context=entry.context,
         max_output=entry.max_output,

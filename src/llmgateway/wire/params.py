@@ -1,13 +1,16 @@
-"""Row policy: what becomes of each request parameter at one provider's mapping, compiled once per snapshot.
+"""What becomes of each request parameter at one provider's mapping, compiled once per snapshot from the protocol's
+vocabulary, the provider's policy and what the mapping lacks.
 
 A parameter is sent as it is, renamed, clamped, forced, or (harmless ones only) left out and listed. Parameters whose
-loss would change the answer are never left out: `plan` excludes the mapping instead (`REFUSED_BY`).
+loss would change the answer are never left out: `plan` sends such a request elsewhere.
 """
 
 from typing import Final
 
 from llmgateway.domain.chat import REQUEST_FIELDS
 from llmgateway.domain.routing import Mapping, ParameterPlan, Provider
+from llmgateway.wire.openai_chat.vocabulary import VOCABULARY as OPENAI_CHAT
+from llmgateway.wire.vocabulary import Vocabulary
 
 CONSUMED: Final = frozenset(("usage", "include_reasoning", "reasoningText", "provider", "transforms", "route"))
 """Fields of other gateways that are understood or meaningless here; never sent on, never listed."""
@@ -55,21 +58,63 @@ HARMLESS: Final = frozenset(
 )
 """Fields that may be left out where a provider lacks them."""
 
+REFUSABLE: Final = frozenset(
+    (
+        "stop",
+        "n",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "response_format",
+        "modalities",
+        "audio",
+        "functions",
+        "service_tier",
+        "effort",
+        "image_config",
+    )
+)
+"""Fields that must not get lost: a protocol without a word for one is no place for a request that uses it."""
+
+_BY_PRESENCE: Final = frozenset(("audio", "effort", "image_config", "service_tier", "top_logprobs"))
 _FIXED_SAMPLING: Final = frozenset(("temperature", "top_p", "frequency_penalty", "presence_penalty"))
 
 
-def compile_parameters(provider: Provider, mapping: Mapping) -> ParameterPlan:
-    """The plan of one mapping: the provider's policy, narrowed by what the mapping lacks."""
+def compile_parameters(
+    provider: Provider,
+    mapping: Mapping,
+    *,
+    vocabulary: Vocabulary = OPENAI_CHAT,
+    lacks: frozenset[str] = frozenset(),
+    emulates: frozenset[str] = frozenset(),
+    tiers: frozenset[str] = frozenset(),
+) -> ParameterPlan:
+    """The plan of one mapping. `lacks`: what offers have at this address only if they say so. `emulates`: what the
+    codec makes up for. `tiers`: the service tiers that the protocol knows, empty = any."""
     policy = provider.parameters
-    listed = set(policy.drop) & HARMLESS
+    words = frozenset[str]().union(*[vocabulary.quirks.get(quirk, ()) for quirk in provider.quirks])
+    fields = vocabulary.fields | words
+    pass_unknown = vocabulary.is_open and provider.unknown_fields == "pass"
+    listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields)
     if "temperature" in mapping.lacks:
         listed |= _FIXED_SAMPLING
+    refuse = set(policy.refuse) if pass_unknown else set(policy.refuse) | (REFUSABLE - fields)
+    if "service_tier" in policy.drop or "service_tier" in refuse:
+        refuse.add("service_tier")
+        listed.add("service_tier")
+    if "tools" in refuse:
+        refuse.add("functions")
     touched = OURS | CONSUMED | listed | set(policy.rename) | set(policy.clamp) | set(policy.force)
+    missing = vocabulary.lacks | ((vocabulary.rare | lacks) - mapping.has) | mapping.lacks
     return ParameterPlan(
         untouched=REQUEST_FIELDS - touched,
         rename=dict(policy.rename),
         listed=frozenset(listed),
         clamp=dict(policy.clamp),
         force=dict(policy.force),
-        pass_unknown=provider.unknown_fields == "pass",
+        pass_unknown=pass_unknown,
+        lacks=missing - words - emulates,
+        refuse=frozenset(refuse),
+        excluding=tuple(sorted(refuse & _BY_PRESENCE)),
+        tiers=tiers,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import ErrorKind, GatewayError
-from llmgateway.domain.routing import ParameterPolicy, RoutePlan
+from llmgateway.domain.routing import Endpoint, ParameterPolicy, RoutePlan
 from llmgateway.domain.usage import Price
 from llmgateway.engine.plan import plan_route
 from llmgateway.engine.snapshot import Snapshot
@@ -182,6 +182,80 @@ def test_a_service_tier_is_refused_where_there_is_none_but_auto_is_harmless() ->
     assert refusal(of, errors.UNSUPPORTED_PARAMETER, service_tier="flex").param == "service_tier"
     assert served_by(of, service_tier="auto") == "acme/gpt-x"
     assert served_by(snapshot(), service_tier="flex") == "acme/gpt-x"
+
+
+def test_a_tier_that_the_protocol_does_not_know_is_refused() -> None:
+    of = snapshot(providers=[provider(protocol="anthropic")], protocols=frozenset({"anthropic"}))
+    assert refusal(of, errors.UNSUPPORTED_PARAMETER, service_tier="flex").param == "service_tier"
+    assert served_by(of, service_tier="auto") == "acme/gpt-x"
+
+
+def test_top_logprobs_of_zero_ask_for_nothing() -> None:
+    of = snapshot(providers=[provider(parameters=ParameterPolicy(refuse=("top_logprobs",)))])
+    assert refusal(of, errors.UNSUPPORTED_PARAMETER, logprobs=True, top_logprobs=2).param == "top_logprobs"
+    assert served_by(of, logprobs=True, top_logprobs=0) == "acme/gpt-x"
+
+
+# OpenAI's two protocols
+
+SUMMARY: dict[str, Any] = {"reasoning": {"summary": "auto"}}
+ENCRYPTED: list[dict[str, Any]] = [
+    {"role": "user", "content": "Hi"},
+    {
+        "role": "assistant",
+        "content": "Hello",
+        "reasoning_details": [{"type": "reasoning.encrypted", "data": "x", "format": "openai-responses-v1"}],
+    },
+    {"role": "user", "content": "Go on"},
+]
+
+
+def both(**fields: Any) -> Snapshot:
+    row = provider(endpoints=(Endpoint(protocol="openai-responses"),), lacks=("web_search",), **fields)
+    return snapshot(providers=[row], protocols=frozenset({"openai-chat", "openai-responses"}))
+
+
+def spoken(of: Snapshot, **fields: Any) -> str:
+    (deployment,) = plan(of, **fields).candidates
+    return deployment.protocol
+
+
+@pytest.mark.parametrize("fields", [{}, {"reasoning_effort": "low"}, {"stop": "x"}, {"reasoning": {"effort": "low"}}])
+def test_chat_is_spoken_where_both_would_do(fields: dict[str, Any]) -> None:
+    assert spoken(both(), **fields) == "openai-chat"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [SUMMARY, {"messages": ENCRYPTED}, {"web_search": True}, {"tools": [{"type": "web_search"}]}],
+    ids=["summary", "encrypted reasoning", "web search", "web search tool"],
+)
+def test_responses_are_spoken_for_what_only_they_give(fields: dict[str, Any]) -> None:
+    assert spoken(both(), **fields) == "openai-responses"
+    of = snapshot(providers=[provider()])
+    if "reasoning" in fields or "messages" in fields:
+        assert spoken(of, **fields) == "openai-chat"
+
+
+def test_a_model_that_searches_by_itself_is_asked_by_chat() -> None:
+    row = provider(endpoints=(Endpoint(protocol="openai-responses"),), lacks=("web_search",))
+    of = snapshot(
+        offer(has=frozenset({"web_search"})),
+        providers=[row],
+        protocols=frozenset({"openai-chat", "openai-responses"}),
+    )
+    assert spoken(of, web_search_options={}) == "openai-chat"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [({"stop": "x"}, "stop"), ({"n": 2}, "n"), ({"seed": 1}, "seed"), ({"logit_bias": {"1": 1}}, "logit_bias")],
+)
+def test_what_needs_both_protocols_is_a_400_that_names_both(fields: dict[str, Any], param: str) -> None:
+    error = refusal(both(), errors.UNSUPPORTED_PARAMETER, **SUMMARY, **fields)
+    assert error.param == param
+    assert f"'{param}'" in error.message
+    assert "'reasoning.summary'" in error.message
 
 
 # Limits

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from llmgateway.domain.routing import Credential, Provider, Timeouts
+from llmgateway.domain.routing import Credential, Endpoint, Provider, Timeouts, Variable
 from llmgateway.domain.usage import PriceTier
 from llmgateway.infra.operator import OperatorRows, operator_rows, static_keys
 from llmgateway.infra.secrets import digest
 from llmgateway.infra.settings import Settings, SettingsError, load
 
+NOTHING = Settings()
 CATALOG = {
     row.id: row
     for row in (
@@ -175,7 +176,7 @@ def test_one_id_at_two_providers_is_one_model_with_two_mappings(tmp_path: Path) 
 def test_without_a_models_list_a_custom_provider_takes_any_model(tmp_path: Path) -> None:
     text = '[providers.mine]\nbase_url = "http://10.0.0.5/v1"\napi_keys = ["secret"]\nallow_private_network = false\n'
     row = provider(rows(tmp_path, text), "mine")
-    assert (row.any_model, row.allow_private_network, row.auth) == (True, False, "bearer")
+    assert (row.any_model, row.allow_private_network) == (True, False)
 
 
 def test_a_remote_custom_provider_without_a_key_is_not_called(tmp_path: Path) -> None:
@@ -216,15 +217,124 @@ def test_a_known_provider_whose_name_no_variable_can_spell_is_found_all_the_same
     assert provider(found, "llama-cpp").custom
 
 
-def test_a_base_url_takes_its_variables_from_the_environment() -> None:
-    known = {"cloud": Provider(id="cloud", base_url="https://api.example/${ACCOUNT_ID}/v1", env=("CLOUD_KEY",))}
-    environ = {"CLOUD_KEY": "sk-1", "ACCOUNT_ID": "acme"}
-    found = operator_rows(Settings(), environ=environ, catalog_providers=known, fingerprint=str)
-    assert [row.base_url for row in found.providers] == ["https://api.example/acme/v1"]
+CLOUD = Provider(
+    id="cloud",
+    base_url="https://api.example/{account}/v1",
+    env=("CLOUD_KEY",),
+    variables={"account": Variable(env=("ACCOUNT_ID", "ACCOUNT"))},
+)
 
 
-def test_a_base_url_with_an_unset_variable_is_not_used_and_says_which() -> None:
-    known = {"cloud": Provider(id="cloud", base_url="https://api.example/${ACCOUNT_ID}/v1", env=("CLOUD_KEY",))}
-    found = operator_rows(Settings(), environ={"CLOUD_KEY": "sk-1"}, catalog_providers=known, fingerprint=str)
-    assert found.credentials == ()
-    assert "ACCOUNT_ID" in found.warnings[0]
+def cloud(settings: Settings = NOTHING, row: Provider = CLOUD, /, **environ: str) -> OperatorRows:
+    return operator_rows(settings, environ=environ, catalog_providers={row.id: row}, fingerprint=str)
+
+
+def test_an_address_takes_its_variables_from_the_environment_the_first_that_is_set() -> None:
+    (row,) = cloud(CLOUD_KEY="sk-1", ACCOUNT="b").providers
+    assert row.variables["account"].value == "b"
+    (row,) = cloud(CLOUD_KEY="sk-1", ACCOUNT="b", ACCOUNT_ID="a").providers
+    assert row.variables["account"].value == "a"
+
+
+def test_the_configurations_value_of_a_variable_comes_first(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text('[providers.cloud]\nvariables = { account = "mine" }\n')
+    (row,) = cloud(load(file, environ={}), CLOUD_KEY="sk-1", ACCOUNT_ID="a").providers
+    assert row.variables["account"].value == "mine"
+
+
+def test_an_address_with_an_unset_variable_is_told_at_the_start_with_what_to_set() -> None:
+    found = cloud(CLOUD_KEY="sk-1")
+    assert len(found.credentials) == 1
+    (warning,) = found.warnings
+    assert "ACCOUNT_ID or ACCOUNT in the environment" in warning
+    assert "account in [providers.cloud.variables]" in warning
+
+
+AWS = Provider(id="aws", base_url="https://x", auth="aws", env=("BEARER", "KEY_ID:KEY_SECRET:KEY_SESSION?"))
+
+
+@pytest.mark.parametrize(
+    ("environ", "secrets"),
+    [
+        ({"BEARER": "b,c"}, ["b", "c"]),
+        ({"BEARER": "b", "KEY_ID": "A" * 20, "KEY_SECRET": "s"}, ["b"]),
+        ({"KEY_ID": "A" * 20, "KEY_SECRET": "s+/="}, [f"{'A' * 20}:s+/="]),
+        ({"KEY_ID": "A" * 20, "KEY_SECRET": "s", "KEY_SESSION": "t"}, [f"{'A' * 20}:s:t"]),
+        ({"KEY_ID": "A" * 20}, []),
+        ({"KEY_SECRET": "s", "KEY_SESSION": "t"}, []),
+    ],
+)
+def test_a_key_of_several_parts_is_joined_when_all_it_needs_is_set(environ: dict[str, str], secrets: list[str]) -> None:
+    assert [credential.secret for credential in cloud(NOTHING, AWS, **environ).credentials] == secrets
+
+
+def account_file(tmp_path: Path) -> Path:
+    file = tmp_path / "my account.json"
+    file.write_text('{"type": "service_account", "project_id": "from-account"}')
+    return file
+
+
+GOOGLE = Provider(
+    id="vertex",
+    base_url="https://x/{project}",
+    auth="google",
+    env=("CREDENTIALS",),
+    variables={"project": Variable(env=("PROJECT",))},
+)
+
+
+def test_a_service_account_may_be_a_path_with_blanks_or_json_and_brings_its_project(tmp_path: Path) -> None:
+    for secret in (str(account_file(tmp_path)), '{"project_id": "from-account",\n "a": 1}'):
+        found = cloud(NOTHING, GOOGLE, CREDENTIALS=secret)
+        assert [credential.secret for credential in found.credentials] == [secret]
+        assert found.providers[0].variables["project"].value == "from-account"
+        assert found.warnings == ()
+
+
+def test_a_project_that_is_set_counts_more_than_the_accounts(tmp_path: Path) -> None:
+    found = cloud(NOTHING, GOOGLE, CREDENTIALS=str(account_file(tmp_path)), PROJECT="mine")
+    assert found.providers[0].variables["project"].value == "mine"
+
+
+@pytest.mark.parametrize("secret", ["/nowhere/account.json", '{"type": not JSON'])
+def test_a_service_account_that_cannot_be_read_is_told_at_the_start_without_its_text(secret: str) -> None:
+    found = cloud(NOTHING, GOOGLE, CREDENTIALS=secret, PROJECT="mine")
+    (warning,) = found.warnings
+    assert "CREDENTIALS" in warning
+    assert secret not in warning
+
+
+CUSTOM_PROTOCOLS = """
+[providers.mine]
+base_url = "https://models.example/v1/"
+api_keys = ["k"]
+protocol = "anthropic"
+headers = { anthropic-beta = "env:BETA" }
+endpoints = [{ protocol = "openai-chat", path = "/chat" }]
+models = [{ id = "a" }, { id = "b", protocol = "openai-chat" }]
+"""
+
+
+def test_a_custom_provider_may_speak_any_protocol_and_several(tmp_path: Path) -> None:
+    found = rows(tmp_path, CUSTOM_PROTOCOLS, BETA="x-1")
+    row = provider(found, "mine")
+    assert (row.protocol, row.base_url, row.path) == ("anthropic", "https://models.example/v1", "")
+    assert row.headers == {"anthropic-beta": "x-1"}
+    assert [endpoint.protocol for endpoint in row.endpoints] == ["openai-chat"]
+    assert {model.id: model.mappings[0].protocol for model in found.models} == {"a": None, "b": "openai-chat"}
+
+
+def test_another_base_url_moves_all_endpoints(tmp_path: Path) -> None:
+    known = Provider(
+        id="cloud",
+        base_url="https://a",
+        env=("K",),
+        endpoints=(Endpoint(protocol="anthropic", base_url="https://b", path="/x"),),
+        region_urls={"eu": "https://c"},
+    )
+    file = tmp_path / "gateway.toml"
+    file.write_text('[providers.cloud]\nbase_url = "http://127.0.0.1:1/here"\n')
+    (row,) = cloud(load(file, environ={}), known, K="k").providers
+    assert (row.base_url, row.endpoints[0].base_url, row.endpoints[0].path) == ("http://127.0.0.1:1/here", "", "/x")
+    assert row.region_urls == {}

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from llmgateway.domain.routing import ParameterPolicy
+from llmgateway.domain.routing import Endpoint, ParameterPolicy
 from llmgateway.infra.settings import (
     DataSettings,
     KeySettings,
@@ -28,6 +28,7 @@ TABLES: list[tuple[str, type[msgspec.Struct], str | None]] = [
     ("Setting", DataSettings, "DATA"),
     ("Setting", RoutingSettings, "ROUTING"),
     ("Provider setting", ProviderSettings, "PROVIDERS_<NAME>"),
+    ("Endpoint setting", Endpoint, None),
     ("Timeout", TimeoutSettings, None),
     ("Parameter policy", ParameterPolicy, None),
     ("Model setting", ModelSettings, None),

@@ -1,6 +1,7 @@
 """Judges settings whose types are right: values that contradict each other, and texts with a form of their own."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
@@ -12,7 +13,12 @@ from llmgateway.infra.settings.positions import Path
 
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_AUTH = re.compile(r"bearer|none|header:[A-Za-z0-9-]{1,64}")
+_AUTH = re.compile(r"bearer|none|aws|google|header:[A-Za-z0-9-]{1,64}")
+_PATH = re.compile(r"/[!-~]*")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_VARIABLE_NAME = re.compile(r"\w{1,64}", re.ASCII)
+_TAKEN_HEADERS = frozenset(("host", "content-length", "transfer-encoding", "connection", "content-type"))
 _KEY = re.compile(r"[!-~]{8,512}")
 _REGION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -52,24 +58,53 @@ def _provider(name: str, provider: ProviderSettings, findings: Findings) -> None
         findings.add(path, given=f'"{name}" given', expected="a name of lower-case letters, digits, dots, dashes")
     if provider.base_url is not None:
         _base_url(provider.base_url, (*path, "base_url"), findings)
-    if provider.path is not None and not re.fullmatch(r"/[!-~]*", provider.path):
-        findings.add((*path, "path"), given=f'"{provider.path}" given', expected="a path that begins with /")
-    if provider.auth is not None and not _AUTH.fullmatch(provider.auth):
-        findings.add((*path, "auth"), given="something else given", expected="bearer, none or header:<name>")
+    _way(provider.path, provider.stream_path, provider.auth, path, findings)
+    _headers({name: text.value for name, text in (provider.headers or {}).items()}, (*path, "headers"), findings)
+    for index, endpoint in enumerate(provider.endpoints or ()):
+        place: Path = (*path, "endpoints", index)
+        if endpoint.base_url:
+            _base_url(endpoint.base_url, (*place, "base_url"), findings)
+        _way(endpoint.path, endpoint.stream_path, endpoint.auth, place, findings)
+        _headers(endpoint.headers, (*place, "headers"), findings)
+        _forced(endpoint.force, (*place, "force"), findings)
+    for name, value in provider.variables.items():
+        if not _VARIABLE_NAME.fullmatch(name) or not re.fullmatch(r"[!-~]+", value):
+            expected = "a name of letters, digits and _, and a value without blanks"
+            findings.add((*path, "variables", name), given="something else given", expected=expected)
     _regions(provider.regions or (), (*path, "regions"), findings)
-    forced = provider.parameters.force if provider.parameters is not None else {}
-    for parameter, text in forced.items():
-        try:
-            msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            place: Path = (*path, "parameters", "force", parameter)
-            findings.add(place, given=f'"{text}" given', expected="a JSON value as text, such as 'true' or '\"high\"'")
+    if provider.parameters is not None:
+        _forced(provider.parameters.force, (*path, "parameters", "force"), findings)
     seen: set[str] = set()
     for index, model in enumerate(provider.models or ()):
         _model(model, (*path, "models", index), findings)
         if model.id in seen:
             findings.add((*path, "models", index, "id"), given=f'"{model.id}" given twice', expected="each id once")
         seen.add(model.id)
+
+
+def _way(path: str | None, stream_path: str | None, auth: str | None, place: Path, findings: Findings) -> None:
+    for name, text in (("path", path), ("stream_path", stream_path)):
+        if text and not _PATH.fullmatch(text):
+            findings.add((*place, name), given=f'"{text}" given', expected="a path that begins with /")
+    if auth and not _AUTH.fullmatch(auth):
+        expected = "bearer, none, header:<name>, aws or google"
+        findings.add((*place, "auth"), given="something else given", expected=expected)
+
+
+def _headers(headers: Mapping[str, str], place: Path, findings: Findings) -> None:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in _TAKEN_HEADERS or not _HEADER_VALUE.fullmatch(value):
+            expected = "a header of one's own with a value in visible ASCII"
+            findings.add((*place, name), given="something else given (not shown)", expected=expected)
+
+
+def _forced(forced: Mapping[str, str], place: Path, findings: Findings) -> None:
+    for parameter, text in forced.items():
+        try:
+            msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            expected = "a JSON value as text, such as 'true' or '\"high\"'"
+            findings.add((*place, parameter), given=f'"{text}" given', expected=expected)
 
 
 def _base_url(text: str, path: Path, findings: Findings) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from llmgateway.domain.routing import Capability, ParameterPolicy
+from llmgateway.domain.routing import Capability, Endpoint, ParameterPolicy
 from llmgateway.infra.settings.positions import Sources
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -146,6 +146,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Meta(min_length=1, max_length=256)]
     upstream: str | None = None
+    protocol: WireProtocol | None = None
     name: str = ""
     aliases: tuple[str, ...] = ()
     context: Count = 0
@@ -171,14 +172,18 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A known provider's differences, or a custom provider. None keeps the catalogue's value.
 
     `api_keys`: None reads the provider's own environment variables, an empty list switches it off. `models`: None on
-    a custom provider takes any model name.
+    a custom provider takes any model name. `variables`: values of the names in its addresses.
     """
 
     api_keys: tuple[Secret, ...] | None = None
     base_url: str | None = None
     path: str | None = None
+    stream_path: str | None = None
     protocol: WireProtocol | None = None
     auth: str | None = None
+    headers: dict[str, Secret] | None = None
+    variables: dict[str, str] = {}
+    endpoints: tuple[Endpoint, ...] | None = None
     allow_private_network: bool | None = None
     timeout_s: TimeoutSettings = TimeoutSettings()
     models: tuple[ModelSettings, ...] | None = None

@@ -122,11 +122,11 @@ def _location(location: dict[str, Raw]) -> dict[str, Any]:
 
 
 def _reasoning(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
-    """Vendors with a `reasoning` object get ours; the others the effort alone."""
+    """Vendors with a `reasoning` object get ours, others the effort alone; a budget goes to who says it takes one."""
     reasoning = chat.request.reasoning
     if reasoning is None:
         return
-    if "reasoning_object" in to.provider.quirks:
+    if "reasoning_object" in to.provider.quirks or reasoning.max_tokens is not None:
         body["reasoning"] = chat.raw["reasoning"]
         return
     if reasoning.effort is not None:
