@@ -9,7 +9,9 @@ import msgspec
 
 from llmgateway.apps.simulator.faults import FAULTS
 
-Answer = Literal["auto", "echo", "lorem", "tools", "parallel-tools", "reasoning", "image", "citations", "refusal"]
+Answer = Literal[
+    "auto", "echo", "lorem", "tools", "parallel-tools", "reasoning", "redacted", "image", "citations", "refusal"
+]
 DEFAULT_LOREM_TOKENS = 100
 MAX_TOKENS = 1_000_000
 _LOREM = re.compile(r"lorem-(\d{1,7})")
@@ -51,6 +53,7 @@ MODELS: tuple[ModelRow, ...] = (
         Preset("parallel-tools"),
     ),
     ModelRow("reasoning", "Reasoning with a signature, then what `auto` answers", Preset("reasoning")),
+    ModelRow("redacted", "As `reasoning`, and further reasoning in encrypted form only", Preset("redacted")),
     ModelRow("image", "A sentence and one PNG image", Preset("image")),
     ModelRow("citations", "A sentence with two url_citation annotations", Preset("citations")),
     ModelRow("refusal", "A refusal instead of content", Preset("refusal")),

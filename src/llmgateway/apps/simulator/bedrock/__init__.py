@@ -1,0 +1,1 @@
+"""Amazon Bedrock's converse protocol, as a provider speaks it."""

@@ -1,0 +1,1 @@
+"""Google's generateContent protocol, as a provider speaks it."""

@@ -1,0 +1,1 @@
+"""OpenAI's responses protocol, as a provider speaks it."""
