@@ -88,7 +88,7 @@ def _paced(frames: Sequence[bytes], events: Sequence[Json], scenario: Scenario, 
         return [Data(frame) for frame in frames]
     spoken = [at for at, event in enumerate(events) if dialect.speaks(event)]
     start = spoken[0] if spoken and dialect.greets else 0
-    pauses = {at: per_token_s for at in spoken[1:]} | {start: first_s}
+    pauses = dict.fromkeys(spoken[1:], per_token_s) | {start: first_s}
     steps: list[Step] = []
     for at, frame in enumerate(frames):
         if pause_s := pauses.get(at):

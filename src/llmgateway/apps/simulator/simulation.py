@@ -10,7 +10,7 @@ from llmgateway.apps.simulator import delivery
 from llmgateway.apps.simulator.complaints import refusal
 from llmgateway.apps.simulator.dialect import Asked, Complaint, Dialect, InvalidAsk
 from llmgateway.apps.simulator.ledger import KEPT_REQUESTS, Entry, Ledger
-from llmgateway.apps.simulator.openai_chat import CHAT_PATH, OPENAI_CHAT, voice
+from llmgateway.apps.simulator.openai_chat import OPENAI_CHAT, voice
 from llmgateway.apps.simulator.promptcache import PromptCache
 from llmgateway.apps.simulator.protocols import route
 from llmgateway.apps.simulator.replies import replies_of
