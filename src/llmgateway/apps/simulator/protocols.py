@@ -3,11 +3,16 @@
 import re
 from urllib.parse import unquote
 
+from llmgateway.apps.simulator.anthropic import ANTHROPIC
+from llmgateway.apps.simulator.bedrock import BEDROCK
+from llmgateway.apps.simulator.cohere import COHERE
 from llmgateway.apps.simulator.dialect import Asked, Dialect
+from llmgateway.apps.simulator.google import GOOGLE
 from llmgateway.apps.simulator.openai_chat import OPENAI_CHAT
+from llmgateway.apps.simulator.responses import RESPONSES
 from llmgateway.apps.simulator.script import Request
 
-DIALECTS: tuple[Dialect, ...] = (OPENAI_CHAT,)
+DIALECTS: tuple[Dialect, ...] = (OPENAI_CHAT, RESPONSES, ANTHROPIC, GOOGLE, BEDROCK, COHERE)
 _MODEL = "{model}"
 _ROUTES = tuple(
     [
