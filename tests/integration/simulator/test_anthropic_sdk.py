@@ -57,9 +57,7 @@ def shown(message: anthropic.types.Message) -> list[dict[str, Any]]:
         ("lorem-50", {"max_tokens": 10}),
     ],
 )
-def test_a_stream_adds_up_to_the_whole_message(
-    client: anthropic.Anthropic, model: str, fields: dict[str, Any]
-) -> None:
+def test_a_stream_adds_up_to_the_whole_message(client: anthropic.Anthropic, model: str, fields: dict[str, Any]) -> None:
     """The same content, stop reason and usage, whole and streamed."""
     whole, streamed = (ask(client, model, streamed=streamed, **fields) for streamed in (False, True))
     assert shown(streamed) == shown(whole)
