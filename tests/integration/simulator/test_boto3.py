@@ -1,6 +1,7 @@
-"""Amazon's own Python SDK reads what the simulator says in converse, checks its CRCs, types its errors, and is refused as
-by the vendor when it breaks a rule."""
+"""Amazon's own Python SDK reads what the simulator says in converse, checks its CRCs, types its errors, and is refused
+as by the vendor when it breaks a rule."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -34,7 +35,10 @@ def client(url: str) -> Any:
 def ask(client: Any, model: str, *, streamed: bool, **fields: Any) -> dict[str, Any]:
     """The answer as `converse` gives it, put together from its events where it is streamed."""
     given: Any = {"modelId": model, "messages": HELLO} | fields
-    return added_up(client.converse_stream(**given)["stream"]) if streamed else client.converse(**given)
+    if not streamed:
+        return client.converse(**given)
+    with contextlib.closing(client.converse_stream(**given)["stream"]) as stream:
+        return added_up(stream)
 
 
 def added_up(stream: Any) -> dict[str, Any]:

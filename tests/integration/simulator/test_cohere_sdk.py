@@ -1,5 +1,5 @@
-"""Cohere's own Python SDK reads what the simulator says in its chat protocol, types its errors, and is refused as by the
-vendor when it breaks a rule."""
+"""Cohere's own Python SDK reads what the simulator says in its chat protocol, types its errors, and is refused as by
+the vendor when it breaks a rule."""
 
 import json
 from collections.abc import Iterator

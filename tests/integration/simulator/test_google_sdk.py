@@ -16,10 +16,10 @@ CLOCK = types.FunctionDeclaration(name="clock", parameters_json_schema={"type": 
 HELLO = types.Content(role="user", parts=[types.Part(text="Hello, 你好")])
 NO_CALLS = types.AutomaticFunctionCallingConfig(disable=True)
 THOUGHTS: dict[str, Any] = {"thinking_config": {"include_thoughts": True}}
-PARTS = ("text", "thought", "function_call", "inline_data")
+STEERED = {"headers": {"x-simulator": '{"answer": "parallel-tools", "reasoning": "Two."}'}}
 
 
-def tools(*declarations: types.FunctionDeclaration) -> dict[str, Any]:
+def tools(*declarations: types.FunctionDeclaration) -> Any:
     given = [types.Tool(function_declarations=list(declarations))]
     return {"tools": given, "automatic_function_calling": NO_CALLS}
 
@@ -113,9 +113,7 @@ def test_finish_reasons_are_the_vendors(client: genai.Client) -> None:
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_tool_loop_keeps_its_signatures(client: genai.Client, streamed: bool) -> None:
     """The SDK sends signatures back in base64's other alphabet; they are recognised all the same."""
-    config = tools(WEATHER, CLOCK) | {
-        "http_options": {"headers": {"x-simulator": '{"answer": "parallel-tools", "reasoning": "Two."}'}}
-    }
+    config: Any = tools(WEATHER, CLOCK) | {"http_options": STEERED}
     first = said(ask(client, "auto", streamed=streamed, **config))
     assert [bool(part.thought_signature) for part in first if part.function_call] == [True, False]
     answer = said(ask(client, "reasoning", streamed=streamed, contents=loop(first), **tools(WEATHER, CLOCK)))
@@ -142,11 +140,9 @@ def loop(parts: list[types.Part]) -> list[types.Content]:
     ],
 )
 def test_signatures_that_were_altered_are_refused(client: genai.Client, spoil: str, message: str) -> None:
-    config = tools(WEATHER, CLOCK) | {
-        "http_options": {"headers": {"x-simulator": '{"answer": "parallel-tools", "reasoning": "Two."}'}}
-    }
+    config: Any = tools(WEATHER, CLOCK) | {"http_options": STEERED}
     contents = loop(said(ask(client, "auto", streamed=False, **config)))
-    first, second = contents[1].parts or ()
+    first, second = contents[1].parts or []
     assert first.function_call is not None
     if spoil == "args":
         first.function_call.args = {"city": "Rome"}
@@ -166,7 +162,8 @@ def test_signatures_that_were_altered_are_refused(client: genai.Client, spoil: s
 @pytest.mark.parametrize("word", ["response_json_schema", "response_schema"])
 def test_structured_output_is_what_the_schema_says(client: genai.Client, word: str) -> None:
     schema = {"type": "OBJECT", "properties": {"age": {"type": "INTEGER"}}, "required": ["age"]}
-    (part,) = said(ask(client, "auto", streamed=False, response_mime_type="application/json", **{word: schema}))
+    given: Any = {word: schema}
+    (part,) = said(ask(client, "auto", streamed=False, response_mime_type="application/json", **given))
     assert json.loads(part.text or "") == {"age": 42}
 
 

@@ -1,5 +1,5 @@
-"""OpenAI's own Python SDK reads what the simulator says in the responses protocol, types its errors, and is refused as by
-the vendor when it breaks a rule."""
+"""OpenAI's own Python SDK reads what the simulator says in the responses protocol, types its errors, and is refused as
+by the vendor when it breaks a rule."""
 
 import json
 from collections.abc import Iterator

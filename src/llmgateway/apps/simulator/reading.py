@@ -3,28 +3,40 @@
 import base64
 import binascii
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from llmgateway.apps.simulator.dialect import InvalidAsk
+from llmgateway.apps.simulator.dialect import InvalidAsk, Json
 from llmgateway.apps.simulator.text import prompt_tokens_of
 
 T = TypeVar("T")
+_ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
+MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 
 
-def read(body: bytes | Raw, kind: type[T]) -> T:
+def read(body: bytes | Raw, decoder: msgspec.json.Decoder[T]) -> T:
     """Raises InvalidAsk."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidAsk(f"The request is invalid: {error}", code="invalid_request") from None
 
 
 def plain(raw: Raw | UnsetType | None) -> Any:
-    """The JSON value; None where there is none."""
-    return None if raw is None or raw is UNSET else msgspec.json.decode(raw)
+    """The JSON value; None where there is none. Raises InvalidAsk."""
+    return None if raw is None or raw is UNSET else read(raw, _ANY)
+
+
+def mapping(value: object) -> Json:
+    """The value if it is an object, else an empty one."""
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def sequence(value: object) -> list[Any]:
+    """The value if it is a list, else an empty one."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def size_of(*parts: Raw | UnsetType | None) -> int:

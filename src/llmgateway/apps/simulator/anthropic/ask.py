@@ -1,12 +1,13 @@
 """Reads an Anthropic messages request (https://docs.claude.com/en/api/messages): from bytes to the protocol-neutral
 Ask. What it cannot take for a request is refused as Anthropic does; rules.py has what a well-formed one must obey."""
 
+import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from llmgateway.apps.simulator.anthropic import rules
 from llmgateway.apps.simulator.anthropic.blocks import Block, Message, Thinking, Tool, ToolChoice, text_of
 from llmgateway.apps.simulator.dialect import Asked, InvalidAsk
-from llmgateway.apps.simulator.reading import plain, read, refuse_unknown, size_of
+from llmgateway.apps.simulator.reading import MEMBERS, plain, read, refuse_unknown, size_of
 from llmgateway.apps.simulator.scenario import Ask, Offer
 
 _FIELDS = (
@@ -43,17 +44,23 @@ class _Body(Struct, frozen=True, kw_only=True):
     output_format: _Format | None = None
 
 
+_BODY = msgspec.json.Decoder(_Body)
+_MESSAGES: msgspec.json.Decoder[list[Message]] = msgspec.json.Decoder(list[Message])
+_TOOLS: msgspec.json.Decoder[list[Tool] | None] = msgspec.json.Decoder(list[Tool] | None)
+_BLOCKS: msgspec.json.Decoder[str | list[Block]] = msgspec.json.Decoder(str | list[Block])
+
+
 def ask_of(asked: Asked) -> Ask:
     """Raises InvalidAsk."""
     request = asked.request
     if request.header(b"anthropic-version") is None:
         raise InvalidAsk("anthropic-version: header is required")
-    refuse_unknown(read(request.body, dict[str, Raw]), known=_FIELDS, message="{name}: Extra inputs are not permitted")
-    body = read(request.body, _Body)
+    refuse_unknown(read(request.body, MEMBERS), known=_FIELDS, message="{name}: Extra inputs are not permitted")
+    body = read(request.body, _BODY)
     if body.max_tokens is None:
         raise InvalidAsk("max_tokens: Field required")
-    messages = read(body.messages, list[Message])
-    tools = (read(body.tools, list[Tool] | None) or []) if isinstance(body.tools, Raw) else []
+    messages = read(body.messages, _MESSAGES)
+    tools = (read(body.tools, _TOOLS) or []) if isinstance(body.tools, Raw) else []
     system = _system(body.system)
     rules.check_sampling(
         max_tokens=body.max_tokens, thinking=body.thinking, choice=body.tool_choice, temperature=body.temperature
@@ -68,7 +75,7 @@ def _system(raw: Raw | UnsetType) -> list[Block]:
     """The blocks of the system prompt; none where it is plain text."""
     if raw is UNSET:
         return []
-    system = read(raw, str | list[Block])
+    system = read(raw, _BLOCKS)
     blocks = [] if isinstance(system, str) else system
     if any(block.type != "text" or not (block.text or "").strip() for block in blocks):
         raise InvalidAsk("system: text content blocks must be non-empty")

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from llmgateway.apps.simulator.reading import read
@@ -58,9 +59,12 @@ class Thinking(Struct, frozen=True):
     display: str | None = None
 
 
+_BLOCKS: msgspec.json.Decoder[str | list[Block]] = msgspec.json.Decoder(str | list[Block])
+
+
 def text_of(block: Block) -> str:
     """The text of a tool result."""
     if block.content is UNSET:
         return ""
-    content = read(block.content, str | list[Block])
+    content = read(block.content, _BLOCKS)
     return content if isinstance(content, str) else "".join([part.text or "" for part in content])

@@ -86,7 +86,7 @@ def body(scenario: Scenario) -> Json:
 
 def events(scenario: Scenario) -> list[Json]:
     reply = scenario.replies[0]
-    opening = body(scenario) | {"content": [], "stop_reason": None, "stop_sequence": None}
+    opening: Json = body(scenario) | {"content": [], "stop_reason": None, "stop_sequence": None}
     opening["usage"] = _usage(scenario, final=False)
     found: list[Json] = [{"type": "message_start", "message": opening}]
     for index, (_, start, deltas) in enumerate(_blocks(reply, key=scenario.key)):

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from llmgateway.apps.simulator.bedrock import rules
 from llmgateway.apps.simulator.bedrock.blocks import Message, ToolConfig, result_text
 from llmgateway.apps.simulator.dialect import Asked, InvalidAsk
-from llmgateway.apps.simulator.reading import read, refuse_unknown, size_of
+from llmgateway.apps.simulator.reading import MEMBERS, read, refuse_unknown, size_of
 from llmgateway.apps.simulator.scenario import Ask, Offer
 
 _REGION = re.compile(r"(?:us|us-gov|eu|apac|jp|au|global)\.")
@@ -64,12 +64,16 @@ class _Body(Struct, frozen=True, rename="camel", kw_only=True):
     output_config: _Output | None = None
 
 
+_BODY = msgspec.json.Decoder(_Body)
+_MESSAGES: msgspec.json.Decoder[list[Message]] = msgspec.json.Decoder(list[Message])
+
+
 def ask_of(asked: Asked) -> Ask:
     """Raises InvalidAsk."""
-    members = read(asked.request.body, dict[str, Raw])
+    members = read(asked.request.body, MEMBERS)
     refuse_unknown(members, known=_FIELDS, message="#: extraneous key [{name}] is not permitted")
-    body = read(asked.request.body, _Body)
-    messages = read(body.messages, list[Message])
+    body = read(asked.request.body, _BODY)
+    messages = read(body.messages, _MESSAGES)
     further = body.additional_model_request_fields
     thinking = None if further is None else further.thinking
     rules.check_system(body.system)

@@ -4,11 +4,12 @@ texts, tools without a toolConfig, and (passed on from Anthropic's models) reaso
 import re
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from llmgateway.apps.simulator.bedrock.blocks import Block, Message, ToolConfig
 from llmgateway.apps.simulator.dialect import InvalidAsk
-from llmgateway.apps.simulator.reading import is_base64, plain, read
+from llmgateway.apps.simulator.reading import is_base64, mapping, plain, read
 from llmgateway.apps.simulator.seal import decoded, is_envelope, is_signature
 
 PURPOSE = "bedrock"
@@ -21,8 +22,11 @@ class _SystemBlock(Struct, frozen=True):
     text: str | None = None
 
 
+_SYSTEM: msgspec.json.Decoder[list[_SystemBlock]] = msgspec.json.Decoder(list[_SystemBlock])
+
+
 def check_system(raw: Raw | UnsetType) -> None:
-    for block in [] if raw is UNSET else read(raw, list[_SystemBlock]):
+    for block in [] if raw is UNSET else read(raw, _SYSTEM):
         if block.text is not None and not block.text.strip():
             raise InvalidAsk("The text field in the ContentBlock object at system.0 is blank. Add text and try again.")
 
@@ -41,11 +45,8 @@ def check_tools(config: ToolConfig | None) -> None:
                 f"Value at '{where}' failed to satisfy constraint: Member must satisfy regular expression pattern: "
                 "[a-zA-Z0-9_-]+"
             )
-        schema = tool.spec.schema.json
-        if not isinstance(schema, dict) or schema.get("type") != "object":
-            raise InvalidAsk(
-                f"The value at toolConfig.tools.{at}.toolSpec.inputSchema.json.type must be: object."
-            )
+        if mapping(tool.spec.schema.json).get("type") != "object":
+            raise InvalidAsk(f"The value at toolConfig.tools.{at}.toolSpec.inputSchema.json.type must be: object.")
 
 
 def check_messages(messages: Sequence[Message], *, tools: ToolConfig | None, thinks: bool) -> None:

@@ -4,10 +4,11 @@ Ask. What Cohere refuses of a well-formed request is refused here too, in its ow
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from llmgateway.apps.simulator.dialect import Asked, InvalidAsk
-from llmgateway.apps.simulator.reading import plain, read, refuse_unknown, size_of
+from llmgateway.apps.simulator.reading import MEMBERS, mapping, plain, read, refuse_unknown, size_of
 from llmgateway.apps.simulator.scenario import Ask, Offer
 
 _FIELDS = (
@@ -78,13 +79,18 @@ class _Body(Struct, frozen=True, kw_only=True):
     tool_choice: Literal["REQUIRED", "NONE"] | None = None
 
 
+_BODY = msgspec.json.Decoder(_Body)
+_MESSAGES: msgspec.json.Decoder[list[_Message]] = msgspec.json.Decoder(list[_Message])
+_TOOLS: msgspec.json.Decoder[list[_Tool] | None] = msgspec.json.Decoder(list[_Tool] | None)
+
+
 def ask_of(asked: Asked) -> Ask:
     """Raises InvalidAsk."""
-    members = read(asked.request.body, dict[str, Raw])
+    members = read(asked.request.body, MEMBERS)
     refuse_unknown(members, known=_FIELDS, message="invalid request: unknown field: parameter '{name}' is not valid")
-    body = read(asked.request.body, _Body)
-    messages = read(body.messages, list[_Message])
-    tools = (read(body.tools, list[_Tool] | None) or []) if isinstance(body.tools, Raw) else []
+    body = read(asked.request.body, _BODY)
+    messages = read(body.messages, _MESSAGES)
+    tools = (read(body.tools, _TOOLS) or []) if isinstance(body.tools, Raw) else []
     _check(messages)
     if body.tool_choice == "REQUIRED" and not tools:
         raise InvalidAsk("invalid request: tool_choice cannot be REQUIRED without tools")
@@ -109,10 +115,9 @@ def ask_of(asked: Asked) -> Ask:
 
 def _document_text(document: Raw | UnsetType) -> str:
     """The text of a tool result's document: its data's only member, or all of it."""
-    read_in = plain(document)
-    data = read_in.get("data", {}) if isinstance(read_in, dict) else {}
-    values = list(data.values()) if isinstance(data, dict) else [data]
-    return str(values[0]) if len(values) == 1 else ("" if not values else str(data))
+    data = mapping(plain(document)).get("data", "")
+    values = list(mapping(data).values())
+    return str(values[0]) if len(values) == 1 else str(data)
 
 
 def _check(messages: Sequence[_Message]) -> None:

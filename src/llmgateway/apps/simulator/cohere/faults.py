@@ -1,12 +1,12 @@
 """Faults in the words of Cohere's chat protocol: error answers, messages and events that a provider should not send."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
 from llmgateway.apps.simulator.dialect import BodyChange, Complaint, EventsChange, Json
 from llmgateway.apps.simulator.events import interleaved
+from llmgateway.apps.simulator.reading import mapping
 from llmgateway.apps.simulator.scenario import Scenario
 
 _NO_JSON = '{"city": "Par'
@@ -84,8 +84,8 @@ def _with_unknown(events: list[Json], _: Scenario) -> list[Json]:
 def _function_of(event: Json) -> Json | None:
     """The function that the event of a call tells something of."""
     message: Json = event.get("delta", {}).get("message", {})
-    calls: Any = message.get("tool_calls")
-    return calls["function"] if isinstance(calls, dict) else None
+    found: Json | None = mapping(message.get("tool_calls")).get("function")
+    return found
 
 
 def _each_start(events: list[Json], change: Callable[[Json], object]) -> list[Json]:

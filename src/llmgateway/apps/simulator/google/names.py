@@ -2,7 +2,7 @@
 snake or camel case; what belongs to the caller (schemas in JSON, arguments, responses) is left alone."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from llmgateway.apps.simulator.dialect import InvalidAsk, Json
 
@@ -53,22 +53,28 @@ ONCE: Kind = {
 }
 
 
-def camel(value: Any, *, kind: Kind | None, place: str = "") -> Any:
-    """The value with its members' names in camel case. Raises InvalidAsk for a name that the kind does not have."""
+_REPEATED = ("contents", "parts", "tools", "functionDeclarations")
+
+
+def camel(value: object, *, kind: Kind | None, name: str = "", place: str = "") -> Any:
+    """The value of the member `name` with its own members' names in camel case. Raises InvalidAsk for one that the kind
+    does not have."""
     if kind is None:
         return value
-    if isinstance(value, list):
-        return [camel(item, kind=kind, place=f"{place}[{at}]") for at, item in enumerate(value)]
+    if name in _REPEATED and isinstance(value, list):
+        items = enumerate(cast("list[object]", value))
+        return [camel(item, kind=kind, place=f"{place}[{at}]") for at, item in items]
     if not isinstance(value, dict):
-        raise _invalid(f"Invalid value at '{place}', {value!r}")
+        raise _invalid(f"Invalid value at '{place}'")
     found: Json = {}
-    for name, member in value.items():
-        known = _camelled(str(name))
+    for given, member in cast("dict[str, object]", value).items():
+        known = _camelled(given)
         if known not in kind:
             where = f" at '{place}'" if place else ""
-            raise _invalid(f'Unknown name "{name}"{where}: Cannot find field.')
+            raise _invalid(f'Unknown name "{given}"{where}: Cannot find field.')
         if member is not None:
-            found[known] = camel(member, kind=kind[known], place=f"{place}.{name}" if place else str(name))
+            inner = f"{place}.{given}" if place else given
+            found[known] = camel(member, kind=kind[known], name=known, place=inner)
     return found
 
 

@@ -73,7 +73,7 @@ class _Body(Struct, frozen=True):
 
 
 _BODY = msgspec.json.Decoder(_Body)
-_MESSAGES = msgspec.json.Decoder(list[_Message])
+_MESSAGES: msgspec.json.Decoder[list[_Message]] = msgspec.json.Decoder(list[_Message])
 _PARTS = msgspec.json.Decoder(list[_Part] | str | None)
 _MAX_CHOICES = 128
 

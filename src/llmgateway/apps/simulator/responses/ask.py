@@ -1,10 +1,11 @@
 """Reads an OpenAI responses request (https://platform.openai.com/docs/api-reference/responses/create): from bytes to
 the protocol-neutral Ask; rules.py has what a well-formed one must obey."""
 
+import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from llmgateway.apps.simulator.dialect import Asked, InvalidAsk, Json
-from llmgateway.apps.simulator.reading import plain, read, refuse_unknown, size_of
+from llmgateway.apps.simulator.reading import MEMBERS, plain, read, refuse_unknown, size_of
 from llmgateway.apps.simulator.responses import rules
 from llmgateway.apps.simulator.responses.items import Item, text_of
 from llmgateway.apps.simulator.scenario import Ask, Offer
@@ -64,14 +65,19 @@ class _Body(Struct, frozen=True, kw_only=True):
     tools: Raw | UnsetType = UNSET
 
 
+_BODY = msgspec.json.Decoder(_Body)
+_INPUT: msgspec.json.Decoder[str | list[Item]] = msgspec.json.Decoder(str | list[Item])
+_TOOLS: msgspec.json.Decoder[list[_Tool] | None] = msgspec.json.Decoder(list[_Tool] | None)
+
+
 def ask_of(asked: Asked) -> Ask:
     """Raises InvalidAsk."""
-    members = read(asked.request.body, dict[str, Raw])
+    members = read(asked.request.body, MEMBERS)
     refuse_unknown(members, known=_FIELDS, message="Unknown parameter: '{name}'.")
-    body = read(asked.request.body, _Body)
-    given = read(body.input, str | list[Item])
+    body = read(asked.request.body, _BODY)
+    given = read(body.input, _INPUT)
     items = [Item(role="user", content=body.input)] if isinstance(given, str) else given
-    tools = (read(body.tools, list[_Tool] | None) or []) if isinstance(body.tools, Raw) else []
+    tools = (read(body.tools, _TOOLS) or []) if isinstance(body.tools, Raw) else []
     rules.check_items(items)
     for at, tool in enumerate(tools):
         if tool.type == "function" and not tool.name:

@@ -1,5 +1,6 @@
 """The input items of OpenAI's responses protocol as a request has them."""
 
+import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from llmgateway.apps.simulator.reading import read
@@ -26,10 +27,13 @@ class Item(Struct, frozen=True):
     encrypted_content: str | None = None
 
 
+_PARTS: msgspec.json.Decoder[str | list[Part]] = msgspec.json.Decoder(str | list[Part])
+
+
 def parts_of(content: Raw | UnsetType) -> list[Part]:
     if content is UNSET:
         return []
-    found = read(content, str | list[Part])
+    found = read(content, _PARTS)
     return [Part("text", text=found)] if isinstance(found, str) else found
 
 
