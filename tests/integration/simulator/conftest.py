@@ -15,4 +15,4 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def url(simulator: Simulator) -> str:
-    return f"http://127.0.0.1:{simulator.port}"
+    return simulator.url

@@ -14,6 +14,10 @@ Answer = Literal[
 ]
 DEFAULT_LOREM_TOKENS = 100
 MAX_TOKENS = 1_000_000
+_PREFIX = re.compile(
+    r"(?:simulator/)?(?:models/)?(?:(?:us|us-gov|eu|apac|jp|au|global)\.)?(?:anthropic\.)?"
+    r"(?:claude-[a-z]+-\d+-\d+-|gemini-\d+(?:\.\d+)?-[a-z]+-)?"
+)
 _LOREM = re.compile(r"lorem-(\d{1,7})")
 
 
@@ -69,8 +73,9 @@ _BY_NAME = {row.name: row.preset for row in MODELS if row.name.isascii() and row
 
 
 def preset_of(model: str) -> Preset:
-    """What `model` asks for; a provider prefix (`simulator/echo`) is no part of the name."""
-    name = model.removeprefix("simulator/")
+    """What `model` asks for. A provider's prefix (`simulator/echo`), a region and vendor of Bedrock's and the name of a
+    Claude or Gemini model (`us.anthropic.claude-sonnet-4-5-echo`) are no part of the name."""
+    name = _PREFIX.sub("", model, count=1)
     if preset := _BY_NAME.get(name):
         return preset
     if match := _LOREM.fullmatch(name):

@@ -2,8 +2,6 @@
 (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html): from bytes to the protocol-neutral
 Ask; rules.py has what a well-formed one must obey."""
 
-import re
-
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -13,7 +11,6 @@ from llmgateway.apps.simulator.dialect import Asked, InvalidAsk
 from llmgateway.apps.simulator.reading import MEMBERS, read, refuse_unknown, size_of
 from llmgateway.apps.simulator.scenario import Ask, Offer
 
-_REGION = re.compile(r"(?:us|us-gov|eu|apac|jp|au|global)\.")
 _FIELDS = (
     *("messages", "system", "inferenceConfig", "toolConfig", "guardrailConfig", "additionalModelRequestFields"),
     *("additionalModelResponseFieldPaths", "promptVariables", "requestMetadata", "performanceConfig", "serviceTier"),
@@ -89,7 +86,7 @@ def _ask(asked: Asked, body: _Body, messages: list[Message], prompt_tokens: int)
     specs = [] if tools is None else [tool.spec for tool in tools.tools if tool.spec is not None]
     schema = _schema(body.output_config)
     return Ask(
-        model=_REGION.sub("", asked.model, count=1) if _REGION.match(asked.model) else asked.model,
+        model=asked.model,
         text=_last_text(messages),
         turns=len(messages),
         tools=tuple([Offer(spec.name, spec.schema.json) for spec in specs]),

@@ -12,7 +12,9 @@ from llmgateway.apps.simulator.dialect import InvalidAsk
 from llmgateway.apps.simulator.reading import is_base64, mapping, plain, read
 from llmgateway.apps.simulator.seal import decoded, is_envelope, is_signature
 
-PURPOSE = "bedrock"
+PURPOSE = "anthropic"
+"""Signatures of Anthropic's models hold at every place that serves them
+(https://docs.claude.com/en/docs/build-with-claude/extended-thinking)."""
 _FORMATS = ("png", "jpeg", "gif", "webp")
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MODEL_SAID = "The model returned the following errors: "
@@ -103,8 +105,12 @@ def _check_reasoning(block: Block, *, place: str) -> None:
     ):
         raise InvalidAsk(f"{_MODEL_SAID}{place}: Invalid `signature` in `thinking` block")
     hidden = reasoning.redacted_content
-    if hidden is not None and not is_envelope(decoded(hidden) or b"", purpose=PURPOSE):
+    if hidden is not None and not is_envelope(decoded(_text(decoded(hidden))) or b"", purpose=PURPOSE):
         raise InvalidAsk(f"{_MODEL_SAID}{place}: Invalid `data` in `redacted_thinking` block")
+
+
+def _text(blob: bytes | None) -> str:
+    return (blob or b"").decode("ascii", "replace")
 
 
 def _check_results(messages: Sequence[Message]) -> None:

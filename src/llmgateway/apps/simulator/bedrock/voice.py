@@ -1,7 +1,8 @@
 """Bedrock's converse protocol as a provider speaks it
 (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html): a Scenario as a whole answer
 or as the events of a stream. As on the real wire text has no contentBlockStart, `p` pads each event to hide its length,
-and metadata comes behind messageStop. An event here is an object of its type and its payload."""
+metadata comes behind messageStop, and the base64 of redacted thinking is wrapped in base64 once more. An event here is
+an object of its type and its payload."""
 
 import base64
 from collections.abc import Sequence
@@ -130,7 +131,8 @@ def _blocks(reply: Reply) -> list[tuple[Json, Json | None, list[Json]]]:
     if reply.reasoning:
         found.append(_reasoning(reply.reasoning))
     if reply.redacted:
-        hidden = {"redactedContent": base64.b64encode(envelope(reply.redacted, purpose=PURPOSE)).decode()}
+        text = base64.b64encode(envelope(reply.redacted, purpose=PURPOSE))
+        hidden = {"redactedContent": base64.b64encode(text).decode()}
         found.append(({"reasoningContent": hidden}, None, [{"reasoningContent": hidden}]))
     texts = reply.content or reply.refusal
     if texts or not reply.calls:

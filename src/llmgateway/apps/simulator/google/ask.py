@@ -1,6 +1,7 @@
 """Reads a generateContent request (https://ai.google.dev/api/generate-content): from bytes to the protocol-neutral Ask.
 Members may be spelled in camel or snake case, as protobuf's JSON allows; ones that Google does not know are refused."""
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from llmgateway.apps.simulator.scenario import Ask, Offer
 
 T = TypeVar("T")
 _MAX_CANDIDATES = 8
+_STRICT = re.compile(r"gemini-3|reasoning$|redacted$")
 
 
 class _Thinking(Struct, frozen=True, rename="camel"):
@@ -40,7 +42,7 @@ def ask_of(asked: Asked) -> Ask:
     members = read(asked.request.body, MEMBERS)
     body = camel({name: plain(raw) for name, raw in members.items()}, kind=ONCE)
     contents = rules.contents_of(body)
-    rules.check(body, contents, strict=asked.model.endswith("reasoning") or asked.model.endswith("redacted"))
+    rules.check(body, contents, strict=_STRICT.search(asked.model) is not None)
     parts = [members.get(name) for name in ("contents", "systemInstruction", "system_instruction", "tools")]
     query = asked.request.path.partition("?")[2].split("&")
     return _ask(asked, body, contents, sse="alt=sse" in query, prompt_tokens=size_of(*parts))

@@ -11,8 +11,8 @@ from llmgateway.apps.simulator.reading import mapping, sequence
 from llmgateway.apps.simulator.seal import decoded, is_envelope, is_signature
 
 PURPOSE = "google"
-UNCHECKED = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
-"""Signatures that Google documents for histories that other models wrote."""
+UNCHECKED = (b"skip_thought_signature_validator", b"context_engineering_is_the_way_to_go")
+"""Signatures that Google documents for histories that other models wrote; as text, or in base64 as bytes are."""
 _BESIDES = ("thought", "thoughtSignature", "videoMetadata", "partMetadata", "mediaResolution")
 _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null", "type_unspecified")
 
@@ -74,7 +74,7 @@ def _check_part(part: Json, *, place: str) -> None:
     if inline is not None and (not inline.get("mimeType") or decoded(str(inline.get("data", ""))) is None):
         raise InvalidAsk(f"Invalid value at '{place}.inline_data.data' (TYPE_BYTES), Base64 decoding failed")
     signature = part.get("thoughtSignature")
-    if isinstance(signature, str) and signature not in UNCHECKED and not _is_issued(signature, part):
+    if signature is not None and not (isinstance(signature, str) and _is_issued(signature, part)):
         raise InvalidAsk("Corrupted thought signature.")
 
 
@@ -84,6 +84,8 @@ def call_text(name: object, args: object) -> str:
 
 
 def _is_issued(signature: str, part: Json) -> bool:
+    if signature.encode() in UNCHECKED or decoded(signature) in UNCHECKED:
+        return True
     if (call := part.get("functionCall")) is not None:
         return is_signature(signature, call_text(call.get("name"), call.get("args", {})), purpose=PURPOSE)
     return is_envelope(decoded(signature) or b"", purpose=PURPOSE)

@@ -5,7 +5,7 @@ import contextlib
 import json
 from typing import Any
 
-import boto3
+import botocore.session
 import httpx
 import pytest
 from botocore.config import Config
@@ -22,7 +22,7 @@ THINKING = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
 @pytest.fixture(scope="module")
 def client(url: str) -> Any:
     config = Config(retries={"total_max_attempts": 1}, read_timeout=10)
-    return boto3.client(
+    return botocore.session.get_session().create_client(
         "bedrock-runtime",
         endpoint_url=f"{url}/bedrock",
         region_name="us-east-1",
@@ -97,7 +97,7 @@ def shown(answer: dict[str, Any]) -> list[dict[str, Any]]:
     ("model", "fields"),
     [
         ("echo", {}),
-        ("us.lorem-50", {}),
+        ("us.anthropic.claude-sonnet-4-5-lorem-50", {}),
         ("auto", {"toolConfig": {"tools": [WEATHER]}}),
         ("parallel-tools", {"toolConfig": {"tools": [WEATHER, CLOCK]}}),
         ("redacted", {"toolConfig": {"tools": [WEATHER]}, "additionalModelRequestFields": THINKING}),
