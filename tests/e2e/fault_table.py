@@ -78,6 +78,7 @@ FAULTS: Final[dict[str, tuple[End, ...]]] = {
     "huge-event": (OK, OK),
     "crlf": (OK, OK),
     "bom": (OK, OK),
+    "bad-crc": (OK, OK),
     "comments": (OK, OK),
     "multi-line-data": (OK, OK),
     "no-last-blank-line": (OK, OK),

@@ -171,9 +171,11 @@ def static_key(key: str = STATIC_KEY, *, name: str = "tests") -> str:
     return f'[[keys]]\nname = "{name}"\nkey = "{key}"\n'
 
 
-def custom_provider(name: str, base_url: str, *lines: str, key: str = "sk-upstream-key") -> str:
+def custom_provider(
+    name: str, base_url: str, *lines: str, key: str = "sk-upstream-key", protocol: str = "openai-chat"
+) -> str:
     """The section of a custom provider on this machine; `lines` are further settings."""
-    head = f'[providers.{name}]\nprotocol = "openai-chat"\nbase_url = "{base_url}"\napi_keys = ["{key}"]\n'
+    head = f'[providers.{name}]\nprotocol = "{protocol}"\nbase_url = "{base_url}"\napi_keys = ["{key}"]\n'
     return "\n".join((head + "allow_private_network = true", *lines, ""))
 
 
@@ -182,7 +184,8 @@ class Simulator:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.base_url = f"http://127.0.0.1:{port}/openai/v1"
+        self.url = f"http://127.0.0.1:{port}"
+        self.base_url = f"{self.url}/openai/v1"
 
     def report(self) -> dict[str, Any]:
         return request(self.port, "GET", "/simulator/requests").json

@@ -19,5 +19,7 @@ def simulate(*, host: str, port: int) -> int:
 
 def _announce(running: SimulatorServer) -> None:
     write_line(f"simulated OpenAI-compatible provider: {running.url}/openai/v1")
+    others = ("/responses/v1", "/anthropic/v1", "/google/v1beta", "/bedrock", "/cohere/v2")
+    write_line(f"other protocols: {', '.join([running.url + path for path in others])}")
     write_line(f"requests that arrived: {running.url}/simulator/requests")
     sys.stdout.flush()

@@ -10,11 +10,11 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A fault that befalls one request. `after`: events before it in mid-stream, never the finish; `slow_s`: pause of
-    pieces."""
+    """A fault that befalls one request. `after`: events before it in mid-stream, never the finish (None: those before
+    the first token, and three tokens); `slow_s`: pause of pieces."""
 
     name: str
-    after: int = 4
+    after: int | None = None
     retry_after_s: float = 2
     slow_s: float = 0.05
 
@@ -66,6 +66,7 @@ BYTE_FAULTS = (
     _row("crlf", "Lines end with CR LF", "Healthy"),
     _row("bom", "A byte order mark before the first event", "A byte order mark before the body"),
     _row("comments", "A comment, and lines `event:`, `id:` and `retry:`, with each event", "Healthy"),
+    _row("bad-crc", "The checksum of frame N is wrong (Bedrock; elsewhere healthy)", "Healthy"),
     _row("multi-line-data", "The JSON of each event over several `data:` lines", "The JSON over several lines"),
     _row("no-last-blank-line", "The stream ends right behind `data: [DONE]`, no line end", "Healthy"),
     _row("leading-space", "Healthy", "White space before and after the JSON"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from llmgateway.apps.simulator.faults import Fault
 from llmgateway.apps.simulator.script import Close, Data, Head, Reset, Script, Stall, Step, Wait, body_of
 
+NONE = Fault("")
 BOM = b"\xef\xbb\xbf"
 _FLUSH = Wait(0.02)
 _SPLIT = Wait(0)
@@ -14,10 +15,19 @@ _PIECES = 16
 _MAX_SPLIT_STEPS = 128 * 1024
 
 
+def payloads(encoded: Sequence[bytes], *, fault: Fault) -> list[bytes]:
+    """The JSON of each event as the fault leaves it."""
+    if fault.name == "json-array":
+        return [b"[%b]" % payload for payload in encoded]
+    if fault.name == "malformed-json":
+        return [p if at != fault.after else p[: len(p) * 2 // 3] for at, p in enumerate(encoded)]
+    return list(encoded)
+
+
 def frames(encoded: Sequence[bytes], *, fault: Fault) -> list[bytes]:
-    """The frames of an event stream as the fault leaves them."""
+    """The frames of a stream of text lines as the fault leaves them."""
     change = _FRAMES.get(fault.name)
-    return list(encoded) if change is None else change(encoded, fault)
+    return list(encoded) if change is None or not encoded else change(encoded)
 
 
 def body(data: bytes, *, fault: Fault) -> bytes:
@@ -42,26 +52,20 @@ def _commented(encoded: Sequence[bytes]) -> list[bytes]:
 def _many_lines(frame: bytes) -> bytes:
     """The JSON broken after its outermost first brace and before its last: white space to JSON, two more lines to
     SSE."""
-    if not frame.startswith(b"data: {"):
+    before, data, inner = frame.partition(b"data: {")
+    if not data:
         return frame
-    inner = frame.removeprefix(b"data: {").rstrip(b"\n").removesuffix(b"}")
-    return b"data: {\ndata: " + inner + b"\ndata:}\n\n"
+    end = b"\r\n" if frame.endswith(b"\r\n") else b"\n"
+    inner = inner.rstrip().removesuffix(b"}")
+    return b"%bdata: {%bdata: %b%bdata:}%b%b" % (before, end, inner, end, end, end)
 
 
-def _one_malformed(encoded: Sequence[bytes], fault: Fault) -> list[bytes]:
-    return [
-        frame if position != fault.after else frame[: len(frame) * 2 // 3].rstrip(b"\n") + b"\n\n"
-        for position, frame in enumerate(encoded)
-    ]
-
-
-_FRAMES: dict[str, Callable[[Sequence[bytes], Fault], list[bytes]]] = {
-    "crlf": lambda encoded, _: [frame.replace(b"\n", b"\r\n") for frame in encoded],
-    "bom": lambda encoded, _: [BOM + encoded[0], *encoded[1:]],
-    "comments": lambda encoded, _: _commented(encoded),
-    "multi-line-data": lambda encoded, _: [_many_lines(frame) for frame in encoded],
-    "no-last-blank-line": lambda encoded, _: [*encoded[:-1], encoded[-1].rstrip(b"\n")],
-    "malformed-json": _one_malformed,
+_FRAMES: dict[str, Callable[[Sequence[bytes]], list[bytes]]] = {
+    "crlf": lambda encoded: [frame.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for frame in encoded],
+    "bom": lambda encoded: [BOM + encoded[0], *encoded[1:]],
+    "comments": _commented,
+    "multi-line-data": lambda encoded: [_many_lines(frame) for frame in encoded],
+    "no-last-blank-line": lambda encoded: [*encoded[:-1], encoded[-1].rstrip(b"\r\n")],
 }
 _BODIES: dict[str, Callable[[bytes], bytes]] = {
     "bom": lambda data: BOM + data,
@@ -75,7 +79,7 @@ def _halfway(steps: Script, fault: Fault, *, streamed: bool, end: Step) -> Scrip
     """The script up to the middle, flushed, and then `end`."""
     if not streamed:
         return (*_cut_in_two(steps), _FLUSH, end)
-    left = fault.after
+    left = fault.after or 0
     kept: list[Step] = []
     for step in steps:
         if isinstance(step, Data):

@@ -1,6 +1,7 @@
 """What a simulated provider was asked: the last requests that arrived, whether their clients stayed, and totals.
 Secrets are kept as fingerprints only, bodies up to 64 KiB."""
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable
 from hashlib import sha256
@@ -10,6 +11,7 @@ import msgspec
 from llmgateway.apps.simulator.script import Header, Request
 
 KEPT_REQUESTS = 1000
+_KEY_IN_QUERY = re.compile(r"([?&]key=)[^&]*")
 KEPT_BODY_BYTES = 64 * 1024
 _SECRETS = frozenset(
     (
@@ -138,7 +140,7 @@ def _row(entry: Entry) -> dict[str, object]:
         "number": entry.number,
         "time": entry.time,
         "method": request.method,
-        "path": request.path,
+        "path": _KEY_IN_QUERY.sub(r"\1…", request.path),
         "headers": masked(request.headers),
         "body": request.body.decode("utf-8", "replace"),
         "fault": entry.fault,

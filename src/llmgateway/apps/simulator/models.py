@@ -9,9 +9,15 @@ import msgspec
 
 from llmgateway.apps.simulator.faults import FAULTS
 
-Answer = Literal["auto", "echo", "lorem", "tools", "parallel-tools", "reasoning", "image", "citations", "refusal"]
+Answer = Literal[
+    "auto", "echo", "lorem", "tools", "parallel-tools", "reasoning", "redacted", "image", "citations", "refusal"
+]
 DEFAULT_LOREM_TOKENS = 100
 MAX_TOKENS = 1_000_000
+_PREFIX = re.compile(
+    r"(?:simulator/)?(?:models/)?(?:(?:us|us-gov|eu|apac|jp|au|global)\.)?(?:anthropic\.)?"
+    r"(?:claude-[a-z]+-\d+-\d+-|gemini-\d+(?:\.\d+)?-[a-z]+-)?"
+)
 _LOREM = re.compile(r"lorem-(\d{1,7})")
 
 
@@ -51,6 +57,7 @@ MODELS: tuple[ModelRow, ...] = (
         Preset("parallel-tools"),
     ),
     ModelRow("reasoning", "Reasoning with a signature, then what `auto` answers", Preset("reasoning")),
+    ModelRow("redacted", "As `reasoning`, and further reasoning in encrypted form only", Preset("redacted")),
     ModelRow("image", "A sentence and one PNG image", Preset("image")),
     ModelRow("citations", "A sentence with two url_citation annotations", Preset("citations")),
     ModelRow("refusal", "A refusal instead of content", Preset("refusal")),
@@ -66,8 +73,9 @@ _BY_NAME = {row.name: row.preset for row in MODELS if row.name.isascii() and row
 
 
 def preset_of(model: str) -> Preset:
-    """What `model` asks for; a provider prefix (`simulator/echo`) is no part of the name."""
-    name = model.removeprefix("simulator/")
+    """What `model` asks for. A provider's prefix (`simulator/echo`), a region and vendor of Bedrock's and the name of a
+    Claude or Gemini model (`us.anthropic.claude-sonnet-4-5-echo`) are no part of the name."""
+    name = _PREFIX.sub("", model, count=1)
     if preset := _BY_NAME.get(name):
         return preset
     if match := _LOREM.fullmatch(name):

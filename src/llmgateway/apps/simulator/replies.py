@@ -8,6 +8,7 @@ import msgspec
 from llmgateway.apps.simulator.instance import instance_of
 from llmgateway.apps.simulator.models import Preset
 from llmgateway.apps.simulator.scenario import Ask, Call, Citation, Finish, Offer, Reply, Steering
+from llmgateway.apps.simulator.seal import signature
 from llmgateway.apps.simulator.text import MAX_OUTPUT_TOKENS, lorem, pieces_of
 
 _WEATHER = Offer(
@@ -15,10 +16,17 @@ _WEATHER = Offer(
     {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False},
 )
 _REASONING = "The user wants an answer. I look at what was asked, weigh it briefly, and then reply."
+_REDACTED = "What the user should not see of it."
 _REFUSAL = "I'm sorry, but I can't help with that."
 _SPLIT_TEXT = "Grüße aus Köln: 你好, 世界 👋🏽 – naïve café."
 _MAX_PARALLEL = 8
 _DISTINCT = 4
+_FILLER = "0123456789abcdef"
+_HUGE_PIECE_CHARS = 16 * 1024
+HUGE_EVENT_CHARS = 5 * 1024 * 1024
+HUGE_CHUNK_CHARS = 10 * 1024 * 1024
+_HUGE = {"huge-event": (HUGE_EVENT_CHARS, 1), "huge-chunk": (_HUGE_PIECE_CHARS, HUGE_CHUNK_CHARS // _HUGE_PIECE_CHARS)}
+SIGNED = "simulator"
 
 
 def replies_of(ask: Ask, *, preset: Preset, steering: Steering, fault: str | None, key: str) -> tuple[Reply, ...]:
@@ -34,20 +42,27 @@ def _reply(ask: Ask, *, preset: Preset, steering: Steering, fault: str | None, k
     if steering.refusal is not None or preset.answer == "refusal":
         refusal = _REFUSAL if steering.refusal is None else steering.refusal
         return Reply(refusal=pieces_of(refusal), finish=steering.finish_reason or "stop")
+    if fault in _HUGE:
+        chars, pieces = _HUGE[fault]
+        return Reply(content=(_FILLER * (chars // len(_FILLER)),) * pieces)
     reasoning = _reasoning(preset, steering)
     calls = _calls(ask, preset=preset, steering=steering, key=key, index=index)
     content: tuple[str, ...] = ()
+    stopped: str | None = None
     finish: Finish = "tool_calls"
     if not calls:
-        content, finish = _content(ask, preset, steering, fault=fault, index=index)
+        content, stopped = _content(ask, preset, steering, fault=fault, index=index)
+        finish = "stop"
     reasoning, content, finish = _limited(ask, reasoning, content, finish)
     return Reply(
         content=content,
         reasoning=reasoning,
-        signature=base64.b64encode(f"simulator-signature-{key}-{index}".encode()).decode() if reasoning else "",
+        signature=signature("".join(reasoning), purpose=SIGNED) if reasoning else "",
+        redacted=_redacted(preset, steering),
         calls=calls,
+        stopped=stopped if finish == "stop" else None,
         images=_images(preset, steering),
-        citations=_citations(preset, steering, length=sum(map(len, content))),
+        citations=_citations(ask, preset, steering, length=sum(map(len, content))),
         finish=steering.finish_reason or finish,
     )
 
@@ -55,7 +70,13 @@ def _reply(ask: Ask, *, preset: Preset, steering: Steering, fault: str | None, k
 def _reasoning(preset: Preset, steering: Steering) -> tuple[str, ...]:
     if steering.reasoning is not None:
         return pieces_of(steering.reasoning)
-    return pieces_of(_REASONING) if preset.answer == "reasoning" else ()
+    return pieces_of(_REASONING) if preset.answer in ("reasoning", "redacted") else ()
+
+
+def _redacted(preset: Preset, steering: Steering) -> str:
+    if steering.redacted is not None:
+        return steering.redacted
+    return _REDACTED if preset.answer == "redacted" and steering.reasoning is None else ""
 
 
 def _calls(ask: Ask, *, preset: Preset, steering: Steering, key: str, index: int) -> tuple[Call, ...]:
@@ -72,7 +93,7 @@ def _calls(ask: Ask, *, preset: Preset, steering: Steering, key: str, index: int
 def _chosen(ask: Ask, preset: Preset, steering: Steering, *, index: int) -> list[tuple[Offer, int]]:
     """The tools to call, each with the variant of its arguments."""
     always = preset.answer in ("tools", "parallel-tools")
-    wanted = always or preset.answer in ("auto", "reasoning")
+    wanted = always or preset.answer in ("auto", "reasoning", "redacted")
     if ask.json or ask.forbids_tools or ask.tool_result is not None or steering.text is not None or not wanted:
         return []
     offers: tuple[Offer, ...] = ask.tools or ((_WEATHER,) if always else ())
@@ -92,7 +113,7 @@ def _arguments(offer: Offer, *, variant: int) -> str:
 
 def _content(
     ask: Ask, preset: Preset, steering: Steering, *, fault: str | None, index: int
-) -> tuple[tuple[str, ...], Finish]:
+) -> tuple[tuple[str, ...], str | None]:
     if steering.text is not None:
         text = steering.text
     elif preset.answer == "lorem":
@@ -118,13 +139,16 @@ def _sentence(ask: Ask, *, index: int) -> str:
     return text if index == 0 else f"{text} (choice {index})"
 
 
-def _stopped(ask: Ask, pieces: tuple[str, ...]) -> tuple[tuple[str, ...], Finish]:
-    """The pieces up to the first stop sequence."""
+def _stopped(ask: Ask, pieces: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
+    """The pieces up to the first stop sequence, and which it was."""
     if not ask.stop:
-        return pieces, "stop"
+        return pieces, None
     text = "".join(pieces)
-    ends = [at for sequence in ask.stop if sequence and (at := text.find(sequence)) >= 0]
-    return (pieces_of(text[: min(ends)]) if ends else pieces), "stop"
+    ends = [(at, sequence) for sequence in ask.stop if sequence and (at := text.find(sequence)) >= 0]
+    if not ends:
+        return pieces, None
+    at, sequence = min(ends)
+    return pieces_of(text[:at]), sequence
 
 
 def _limited(
@@ -143,8 +167,11 @@ def _images(preset: Preset, steering: Steering) -> tuple[str, ...]:
     return tuple([_png(bytes((0, 128, 255 - i, 255))) for i in range(count)])
 
 
-def _citations(preset: Preset, steering: Steering, *, length: int) -> tuple[Citation, ...]:
-    count = (2 if preset.answer == "citations" else 0) if steering.citations is None else steering.citations
+def _citations(ask: Ask, preset: Preset, steering: Steering, *, length: int) -> tuple[Citation, ...]:
+    """None without a text that they could be about."""
+    found = preset.answer == "citations" or (ask.searches and preset.answer == "auto" and not ask.json)
+    count = (2 if found else 0) if steering.citations is None else steering.citations
+    count = count if length or steering.citations is not None else 0
     return tuple([Citation(f"https://example.com/{i + 1}", f"Source {i + 1}", 0, length) for i in range(count)])
 
 

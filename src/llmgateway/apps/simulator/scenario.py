@@ -2,15 +2,16 @@
 x-simulator header and what the request asks to a frozen Scenario. It knows no wire protocol; a voice reads the
 request and speaks the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from llmgateway.apps.simulator.faults import FAULTS, Fault
 from llmgateway.apps.simulator.models import MAX_TOKENS, Answer, Preset, preset_of
+from llmgateway.apps.simulator.text import pieces_of
 
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
 _Tokens = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
@@ -30,7 +31,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     `text` is the last user message's, `tool_result` the last tool result's (None: there is none). `forced` names the
     tool that must be called. `json` says that JSON is wanted, by `schema` if there is one. `top_logprobs` None: not
-    asked for.
+    asked for. `searches`: the model may search the web. `given` is what only the protocol's own voice needs to know.
     """
 
     model: str
@@ -51,6 +52,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     include_usage: bool = False
     top_logprobs: int | None = None
     prompt_tokens: int = 1
+    searches: bool = False
+    given: Mapping[str, Any] = {}
 
 
 class SteeredCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +77,7 @@ class Steering(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tokens: _Tokens | None = None
     tool_calls: Annotated[list[SteeredCall], Meta(max_length=64)] | None = None
     reasoning: str | None = None
+    redacted: str | None = None
     images: _Count | None = None
     citations: _Count | None = None
     refusal: str | None = None
@@ -93,12 +97,13 @@ class Steering(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 STEERING_FIELDS: dict[str, str] = {
-    "answer": "`auto`, `echo`, `lorem`, `tools`, `parallel-tools`, `reasoning`, `image`, `citations` or `refusal`: as "
-    "the model of that name",
+    "answer": "`auto`, `echo`, `lorem`, `tools`, `parallel-tools`, `reasoning`, `redacted`, `image`, `citations` or "
+    "`refusal`: as the model of that name",
     "text": "The text to answer",
     "tokens": "Answer so many tokens of filler; with `echo` or `text` ignored",
     "tool_calls": '`[{"name", "arguments": {…}}]`: exactly these calls, whatever the request offers',
     "reasoning": "The reasoning to give before the answer",
+    "redacted": "Further reasoning that is given in encrypted form only, where the protocol has such",
     "images": "Number of images (0 to 16)",
     "citations": "Number of url_citation annotations (0 to 16)",
     "refusal": "The refusal to answer instead of content",
@@ -108,7 +113,7 @@ STEERING_FIELDS: dict[str, str] = {
     "first_token_ms": "Milliseconds before the first token (0 to 600,000)",
     "per_token_ms": "Milliseconds between tokens (0 to 600,000)",
     "fault": "A fault of the table below",
-    "after": "For faults in mid-stream: after so many events (default 4: the role and three tokens)",
+    "after": "For faults in mid-stream: after so many events (default: those before the first token, and three tokens)",
     "retry_after_s": "For the 429 faults with a retry-after: its seconds (default 2)",
     "slow_ms": "For `slow-body`: milliseconds between pieces (default 50)",
     "first": "The fault befalls the first so many requests of its group, later ones are healthy",
@@ -140,16 +145,19 @@ class Citation(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """One choice. Texts are tuples of pieces, about a token each."""
+    """One choice. Texts are tuples of pieces, about a token each; `redacted` is reasoning that only its provider can
+    read. `stopped`: the stop sequence that ended it."""
 
     content: tuple[str, ...] = ()
     refusal: tuple[str, ...] = ()
     reasoning: tuple[str, ...] = ()
     signature: str = ""
+    redacted: str = ""
     calls: tuple[Call, ...] = ()
     images: tuple[str, ...] = ()
     citations: tuple[Citation, ...] = ()
     finish: Finish = "stop"
+    stopped: str | None = None
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -211,7 +219,7 @@ def fault_of(preset: Preset, steering: Steering, *, turn: int) -> Fault | None:
         return None
     return Fault(
         name,
-        after=4 if steering.after is None else steering.after,
+        after=steering.after,
         retry_after_s=2 if steering.retry_after_s is None else steering.retry_after_s,
         slow_s=0.05 if steering.slow_ms is None else steering.slow_ms / 1000,
     )
@@ -233,7 +241,7 @@ def key_of(body: bytes, *, ordinal: int) -> str:
 
 def tokens_of(replies: Sequence[Reply], *, ask: Ask, cached: int, steering: SteeredUsage | None) -> Tokens:
     """What the replies cost, unless the header says otherwise."""
-    reasoning = sum([len(reply.reasoning) for reply in replies])
+    reasoning = sum([_thought_tokens(reply) for reply in replies])
     completion = reasoning + sum([_answer_tokens(reply) for reply in replies])
     counted = Tokens(ask.prompt_tokens, completion, min(cached, ask.prompt_tokens), 0, reasoning)
     if steering is None:
@@ -251,6 +259,10 @@ def tokens_of(replies: Sequence[Reply], *, ask: Ask, cached: int, steering: Stee
 def _answer_tokens(reply: Reply) -> int:
     calls = sum([3 + len(call.arguments) // 4 for call in reply.calls])
     return len(reply.content) + len(reply.refusal) + calls + 256 * len(reply.images)
+
+
+def _thought_tokens(reply: Reply) -> int:
+    return len(reply.reasoning) + len(pieces_of(reply.redacted))
 
 
 def preset_for(ask: Ask, steering: Steering) -> Preset:

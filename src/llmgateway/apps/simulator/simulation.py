@@ -6,10 +6,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from llmgateway.apps.simulator import voice_openai_chat
+from llmgateway.apps.simulator import delivery
+from llmgateway.apps.simulator.complaints import refusal
+from llmgateway.apps.simulator.dialect import Asked, Complaint, Dialect, InvalidAsk
 from llmgateway.apps.simulator.ledger import KEPT_REQUESTS, Entry, Ledger
-from llmgateway.apps.simulator.openai_chat_ask import InvalidAsk, ask_of
+from llmgateway.apps.simulator.openai_chat import OPENAI_CHAT, voice
 from llmgateway.apps.simulator.promptcache import PromptCache
+from llmgateway.apps.simulator.protocols import route
 from llmgateway.apps.simulator.replies import replies_of
 from llmgateway.apps.simulator.scenario import (
     Ask,
@@ -26,12 +29,12 @@ from llmgateway.apps.simulator.scenario import (
 from llmgateway.apps.simulator.script import Request, Script, whole
 
 OPENAI_PREFIX = "/openai/v1"
-CHAT_PATH = f"{OPENAI_PREFIX}/chat/completions"
 MODELS_PATH = f"{OPENAI_PREFIX}/models"
 REQUESTS_PATH = "/simulator/requests"
 HEALTH_PATH = "/simulator/healthz"
 STEERING_HEADER = b"x-simulator"
-_METHODS = {CHAT_PATH: ("POST",), MODELS_PATH: ("GET",), REQUESTS_PATH: ("GET", "DELETE"), HEALTH_PATH: ("GET",)}
+_METHODS = {MODELS_PATH: ("GET",), REQUESTS_PATH: ("GET", "DELETE"), HEALTH_PATH: ("GET",)}
+_KEY_HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
 _MAX_GROUPS = 1000
 
 
@@ -54,12 +57,15 @@ class Simulation:
         asked)."""
         path = request.path.partition("?")[0]
         methods = _METHODS.get(path)
-        if path == CHAT_PATH and request.method == "POST":
-            return self._chat(request)
+        if (found := route(request)) is not None:
+            dialect, template, asked = found
+            if request.method == "POST":
+                return self._chat(asked, dialect=dialect, path=template)
+            methods = ("POST",)
         if path.startswith("/simulator/") and methods is not None and request.method in methods:
             return self._own(request, path=path), None
         if path == MODELS_PATH and request.method == "GET":
-            return self._counted(request, voice_openai_chat.models(created=int(self._now())), path=path)
+            return self._counted(request, voice.models(created=int(self._now())), path=path)
         return self._counted(request, _unknown(request, path=path, methods=methods), path="other")
 
     def reset(self) -> None:
@@ -83,34 +89,32 @@ class Simulation:
         self._arrived += 1
         return script, self.ledger.arrive(request, number=self._arrived, time=self._now(), fault=fault, path=path)
 
-    def _chat(self, request: Request) -> tuple[Script, Entry]:
+    def _chat(self, asked: Asked, *, dialect: Dialect, path: str) -> tuple[Script, Entry]:
+        request = asked.request
+        key = key_of(request.body, ordinal=self._arrived)
         try:
-            ask = ask_of(request.body)
             steering = steering_of(request.header(STEERING_HEADER))
+            ask = dialect.ask(asked)
+            scenario = self._scenario(request, ask, steering, key=key)
         except InvalidAsk as error:
-            script = voice_openai_chat.refusal(400, f"The body is no chat request: {error}", code="invalid_request")
-            return self._counted(request, script, path=CHAT_PATH)
+            return self._counted(request, refusal(error.complaint, dialect=dialect, key=key), path=path)
         except InvalidSteering as error:
-            script = voice_openai_chat.refusal(400, str(error), code="invalid_x_simulator", param="x-simulator")
-            return self._counted(request, script, path=CHAT_PATH)
-        scenario = self._scenario(request, ask, steering)
-        if scenario is None:
-            message = f"The model `{ask.model}` does not exist or you do not have access to it."
-            script = voice_openai_chat.refusal(404, message, code="model_not_found")
-            return self._counted(request, script, path=CHAT_PATH)
+            complaint = Complaint(400, str(error), code="invalid_x_simulator", param="x-simulator")
+            return self._counted(request, refusal(complaint, dialect=dialect, key=key), path=path)
         fault = scenario.fault.name if scenario.fault is not None else None
-        return self._counted(request, voice_openai_chat.answer(scenario), path=CHAT_PATH, fault=fault)
+        return self._counted(request, delivery.answer(scenario, dialect=dialect), path=path, fault=fault)
 
-    def _scenario(self, request: Request, ask: Ask, steering: Steering) -> Scenario | None:
-        """None: the model does not exist."""
+    def _scenario(self, request: Request, ask: Ask, steering: Steering, *, key: str) -> Scenario:
+        """Raises InvalidAsk when the model does not exist."""
         preset = preset_for(ask, steering)
         if not preset.known:
-            return None
+            message = f"The model `{ask.model}` does not exist or you do not have access to it."
+            raise InvalidAsk(message, code="model_not_found", status=404)
         fault = fault_of(preset, steering, turn=self._turn(fault_group(ask, steering)))
         cached = self._cache.recall(request.body)
-        key = key_of(request.body, ordinal=self._arrived)
         name = None if fault is None else fault.name
         replies = replies_of(ask, preset=preset, steering=steering, fault=name, key=key)
+        authorization = next((value for name in _KEY_HEADERS if (value := request.header(name))), b"")
         return Scenario(
             ask=ask,
             replies=replies,
@@ -120,7 +124,7 @@ class Simulation:
             fault=fault,
             key=key,
             created=int(self._now()),
-            authorization=(request.header(b"authorization") or b"").decode("latin-1"),
+            authorization=authorization.decode("latin-1"),
         )
 
     def _turn(self, group: str | None) -> int:
@@ -136,6 +140,8 @@ class Simulation:
 
 def _unknown(request: Request, *, path: str, methods: tuple[str, ...] | None) -> Script:
     if methods is None:
-        return voice_openai_chat.refusal(404, f"Unknown path: {request.method} {path}", code="unknown_url")
-    message = f"{request.method} is not allowed for {path}; allowed: {', '.join(methods)}"
-    return voice_openai_chat.refusal(405, message, code="method_not_allowed")
+        complaint = Complaint(404, f"Unknown path: {request.method} {path}", code="unknown_url")
+    else:
+        message = f"{request.method} is not allowed for {path}; allowed: {', '.join(methods)}"
+        complaint = Complaint(405, message, code="method_not_allowed")
+    return refusal(complaint, dialect=OPENAI_CHAT, key="")

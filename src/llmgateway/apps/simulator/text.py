@@ -37,3 +37,8 @@ def lorem(tokens: int) -> tuple[str, ...]:
 def prompt_tokens_of(size_bytes: int) -> int:
     """Tokens of a prompt of `size_bytes` JSON bytes: four bytes each."""
     return max(1, -(-size_bytes // 4))
+
+
+def argument_pieces(arguments: str) -> list[str]:
+    """The JSON text of a tool call's arguments cut into pieces to stream."""
+    return [arguments[at : at + 8] for at in range(0, len(arguments), 8)]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmgateway.apps.simulator.faults_openai_chat import REFUSALS
+from llmgateway.apps.simulator.openai_chat.faults import REFUSALS
 from tests.unit.apps.simulator.raw_http import (
     DONE,
     NOW,
@@ -163,6 +163,10 @@ def comments(answer: RawAnswer, streamed: bool) -> None:
         for start in (b": ", b"event: ", b"id: ", b"retry: "):
             assert sum(line.startswith(start) for line in lines) == sum(line.startswith(b"data: ") for line in lines)
         answer.body = b"\n\n".join([line for line in lines if line.startswith(b"data: ")])
+    healthy(answer)
+
+
+def bad_crc(answer: RawAnswer, streamed: bool) -> None:
     healthy(answer)
 
 
@@ -363,6 +367,7 @@ CHECKS: dict[str, Check] = {
     "crlf": crlf,
     "bom": bom,
     "comments": comments,
+    "bad-crc": bad_crc,
     "multi-line-data": multi_line_data,
     "no-last-blank-line": no_last_blank_line,
     "leading-space": leading_space,

@@ -7,6 +7,7 @@ import pytest
 
 from llmgateway.apps.simulator.faults import ANSWER_FAULTS, BYTE_FAULTS, CONNECTION_FAULTS, STATUS_FAULTS, FaultRow
 from llmgateway.apps.simulator.models import MODELS
+from llmgateway.apps.simulator.protocols import DIALECTS
 from llmgateway.apps.simulator.scenario import STEERING_FIELDS, Steering
 
 DOCS = (Path(__file__).parents[4] / "docs" / "simulator.md").read_text()
@@ -20,6 +21,11 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def test_the_table_of_models_is_the_codes() -> None:
     assert table(("Model", "Answers"), [(f"`{row.name}`", row.answers) for row in MODELS]) in DOCS
+
+
+def test_the_table_of_addresses_is_the_codes() -> None:
+    rows = [(dialect.title, ", ".join([f"`{path}`" for path in dialect.paths])) for dialect in DIALECTS]
+    assert table(("Protocol", "`POST`"), rows) in DOCS
 
 
 def test_the_table_of_header_fields_is_the_codes_and_complete() -> None:

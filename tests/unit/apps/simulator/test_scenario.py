@@ -5,9 +5,10 @@ import pytest
 
 from llmgateway.apps.simulator.faults import FAULTS
 from llmgateway.apps.simulator.models import Preset, model_names, preset_of
+from llmgateway.apps.simulator.openai_chat import CHAT_PATH
 from llmgateway.apps.simulator.scenario import InvalidSteering, Steering, fault_of, steering_of
 from llmgateway.apps.simulator.script import Head, Request
-from llmgateway.apps.simulator.simulation import CHAT_PATH, Simulation
+from llmgateway.apps.simulator.simulation import Simulation
 
 
 def status(simulation: Simulation, model: str = "auto", *, steering: object = None) -> int:

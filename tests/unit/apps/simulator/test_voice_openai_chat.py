@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from llmgateway.apps.simulator.openai_chat import CHAT_PATH
 from llmgateway.apps.simulator.script import Data, Head, Request, Wait, body_of
-from llmgateway.apps.simulator.simulation import CHAT_PATH, Simulation
+from llmgateway.apps.simulator.simulation import Simulation
 
 WEATHER = {
     "type": "function",

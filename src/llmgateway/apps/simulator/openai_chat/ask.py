@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from llmgateway.apps.simulator.dialect import Asked, InvalidAsk
 from llmgateway.apps.simulator.scenario import Ask, Offer
 from llmgateway.apps.simulator.text import prompt_tokens_of
 
@@ -71,24 +72,20 @@ class _Body(Struct, frozen=True):
     top_logprobs: int | None = None
 
 
-class InvalidAsk(Exception):
-    """A body that is no chat request; the message says why."""
-
-
 _BODY = msgspec.json.Decoder(_Body)
-_MESSAGES = msgspec.json.Decoder(list[_Message])
+_MESSAGES: msgspec.json.Decoder[list[_Message]] = msgspec.json.Decoder(list[_Message])
 _PARTS = msgspec.json.Decoder(list[_Part] | str | None)
 _MAX_CHOICES = 128
 
 
-def ask_of(body: bytes) -> Ask:
+def ask_of(asked: Asked) -> Ask:
     """Raises InvalidAsk."""
     try:
-        read = _BODY.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        read = _BODY.decode(asked.request.body.removeprefix(b"\xef\xbb\xbf"))
         messages = _MESSAGES.decode(read.messages)
         return _ask(read, messages)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidAsk(str(error)) from None
+        raise InvalidAsk(f"The body is no chat request: {error}", code="invalid_request") from None
 
 
 def _ask(read: _Body, messages: list[_Message]) -> Ask:

@@ -1,106 +1,57 @@
-"""OpenAI's chat protocol as a provider speaks it (https://platform.openai.com/docs/api-reference/chat): renders a
-Scenario into a Script, whole or streamed, faults included. The same Scenario gives the same bytes. Bodies and events
-are plain dicts here, because faults must be able to write what no type allows."""
+"""OpenAI's chat protocol as a provider speaks it (https://platform.openai.com/docs/api-reference/chat): a Scenario as
+a whole body or as the events of a stream."""
 
+import base64
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
-from llmgateway.apps.simulator import faults_openai_chat, faults_wire
+from llmgateway.apps.simulator.dialect import JSON, Complaint, Framing, Json
 from llmgateway.apps.simulator.models import model_names
+from llmgateway.apps.simulator.replies import SIGNED
 from llmgateway.apps.simulator.scenario import Call, Citation, Reply, Scenario, Tokens
-from llmgateway.apps.simulator.script import Data, Head, Script, Step, Wait, whole
+from llmgateway.apps.simulator.script import Header, Script, whole
+from llmgateway.apps.simulator.seal import envelope
+from llmgateway.apps.simulator.text import argument_pieces
 
-Json = dict[str, Any]
-JSON = b"application/json"
-EVENT_STREAM = b"text/event-stream; charset=utf-8"
 DONE = b"data: [DONE]\n\n"
-_encode = msgspec.json.Encoder().encode
+FRAMING = Framing(
+    content_type=b"text/event-stream; charset=utf-8",
+    frame=lambda _event, payload, _at: b"data: %b\n\n" % payload,
+    end=(DONE,),
+)
 
 
-def refusal(
-    status: int, message: str, *, kind: str = "invalid_request_error", code: str | None, param: str | None = None
-) -> Script:
-    """An error answer in the protocol's shape."""
-    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
-    return whole(status, _encode(body), content_type=JSON)
+def error(complaint: Complaint, key: str) -> tuple[Json, tuple[Header, ...]]:
+    """An error answer: its body and headers."""
+    return error_body(complaint), ((b"x-request-id", b"req_" + key.encode()),)
+
+
+def error_body(complaint: Complaint) -> Json:
+    kind = complaint.kind or "invalid_request_error"
+    body = {"message": complaint.message, "type": kind, "param": complaint.param, "code": complaint.code}
+    return {"error": body}
 
 
 def models(*, created: int) -> Script:
     """GET /models."""
     data = [{"id": name, "object": "model", "created": created, "owned_by": "simulator"} for name in model_names()]
-    return whole(200, _encode({"object": "list", "data": data}), content_type=JSON)
+    return whole(200, msgspec.json.encode({"object": "list", "data": data}), content_type=JSON)
 
 
-def answer(scenario: Scenario) -> Script:
-    """The script of a chat completion."""
-    if scenario.fault is not None:
-        refused = faults_openai_chat.refused(scenario)
-        if refused is not None:
-            return refused
-    return _streamed(scenario) if scenario.ask.stream else _whole(scenario)
-
-
-def _whole(scenario: Scenario) -> Script:
-    body = _completion(scenario)
-    headers = _headers(scenario)
-    if scenario.fault is None:
-        steps: Script = whole(200, _encode(body), content_type=JSON, headers=headers)
-    else:
-        data = faults_openai_chat.body(body, scenario)
-        steps = whole(200, data, content_type=JSON, headers=headers)
-        steps = faults_wire.befall(steps, fault=scenario.fault, streamed=False)
-    tokens = max(scenario.usage.completion - 1, 0)
-    pause = scenario.first_token_s + scenario.per_token_s * tokens
-    return (Wait(pause), *steps) if pause > 0 else steps
-
-
-def _streamed(scenario: Scenario) -> Script:
-    events = _events(scenario)
-    scenario = _before_finish(scenario, events)
-    if scenario.fault is None:
-        frames = [*[b"data: %b\n\n" % _encode(event) for event in events], DONE]
-    else:
-        events = faults_openai_chat.events(events, scenario)
-        frames = faults_openai_chat.frames([*[b"data: %b\n\n" % _encode(event) for event in events], DONE], scenario)
-        frames = faults_wire.frames(frames, fault=scenario.fault)
-    head = Head(200, ((b"content-type", EVENT_STREAM), *_headers(scenario)))
-    steps: Script = (head, *_paced(frames, scenario))
-    return steps if scenario.fault is None else faults_wire.befall(steps, fault=scenario.fault, streamed=True)
-
-
-def _before_finish(scenario: Scenario, events: Sequence[Json]) -> Scenario:
-    """With the place of a fault in mid-stream moved before the first finish, so that it leaves the answer
-    incomplete."""
-    fault = scenario.fault
-    if fault is None or not events:
-        return scenario
-    finish = next(at for at, event in enumerate(events) if event["choices"][0]["finish_reason"] is not None)
-    if fault.after <= finish:
-        return scenario
-    return msgspec.structs.replace(scenario, fault=msgspec.structs.replace(fault, after=finish))
-
-
-def _headers(scenario: Scenario) -> tuple[tuple[bytes, bytes], ...]:
+def headers(scenario: Scenario) -> tuple[Header, ...]:
     return ((b"x-request-id", b"req_" + scenario.key.encode()), (b"openai-version", b"2020-10-01"))
 
 
-def _paced(frames: Sequence[bytes], scenario: Scenario) -> list[Step]:
-    """The frames with the pauses between them; what ends the stream follows the last token at once."""
-    first_s, per_token_s = scenario.first_token_s, scenario.per_token_s
-    finish = len(frames) - (3 if scenario.ask.include_usage else 2)
-    if not first_s and not per_token_s:
-        return [Data(frame) for frame in frames]
-    steps: list[Step] = [Wait(first_s)] if first_s else []
-    for position, frame in enumerate(frames):
-        if per_token_s and 1 < position < finish:
-            steps.append(Wait(per_token_s))
-        steps.append(Data(frame))
-    return steps
+def speaks(event: Json) -> bool:
+    return any(choice["delta"] and "role" not in choice["delta"] for choice in event["choices"])
 
 
-def _completion(scenario: Scenario) -> Json:
+def finishes(event: Json) -> bool:
+    return any(choice["finish_reason"] is not None for choice in event["choices"])
+
+
+def body(scenario: Scenario) -> Json:
     return {
         "id": f"chatcmpl-{scenario.key}",
         "object": "chat.completion",
@@ -143,6 +94,8 @@ def _choice(reply: Reply, index: int, scenario: Scenario) -> Json:
         text = "".join(reply.reasoning)
         message["reasoning"] = text
         message["reasoning_details"] = [_thought(text) | {"signature": reply.signature}]
+    if reply.redacted:
+        message["reasoning_details"] = [*message.get("reasoning_details", ()), _hidden(reply)]
     if reply.calls and scenario.ask.legacy_functions:
         message["function_call"] = {"name": reply.calls[0].name, "arguments": reply.calls[0].arguments}
     elif reply.calls:
@@ -168,6 +121,11 @@ def _thought(text: str) -> Json:
     return {"type": "reasoning.text", "text": text, "format": "simulator-v1", "index": 0}
 
 
+def _hidden(reply: Reply) -> Json:
+    data = base64.b64encode(envelope(reply.redacted, purpose=SIGNED)).decode()
+    return {"type": "reasoning.encrypted", "data": data, "format": "simulator-v1", "index": 1}
+
+
 def _image(url: str) -> Json:
     return {"type": "image_url", "image_url": {"url": url}}
 
@@ -190,7 +148,7 @@ def _likelihood(token: str, logprob: float) -> Json:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
 
-def _events(scenario: Scenario) -> list[Json]:
+def events(scenario: Scenario) -> list[Json]:
     """The chunks of the stream: of each choice the role, its deltas and its finish, then the usage."""
     envelope: Json = {
         "id": f"chatcmpl-{scenario.key}",
@@ -205,14 +163,14 @@ def _events(scenario: Scenario) -> list[Json]:
         envelope["usage"] = None
     else:
         tail = []
-    events: list[Json] = []
+    chunks: list[Json] = []
     for index, reply in enumerate(scenario.replies):
         for delta, logprobs in _deltas(reply, scenario):
             choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
-            events.append({**envelope, "choices": [choice]})
+            chunks.append({**envelope, "choices": [choice]})
         last: Json = {"index": index, "delta": {}, "logprobs": None, "finish_reason": _finish(reply, scenario)}
-        events.append({**envelope, "choices": [last]})
-    return events + tail
+        chunks.append({**envelope, "choices": [last]})
+    return chunks + tail
 
 
 def _deltas(reply: Reply, scenario: Scenario) -> list[tuple[Json, Json | None]]:
@@ -222,6 +180,8 @@ def _deltas(reply: Reply, scenario: Scenario) -> list[tuple[Json, Json | None]]:
     deltas += [({"reasoning": piece, "reasoning_details": [_thought(piece)]}, None) for piece in reply.reasoning]
     if reply.reasoning:
         deltas.append(({"reasoning_details": [_thought("") | {"signature": reply.signature}]}, None))
+    if reply.redacted:
+        deltas.append(({"reasoning_details": [_hidden(reply)]}, None))
     top = scenario.ask.top_logprobs
     deltas += [({"content": piece}, None if top is None else _logprobs((piece,), top=top)) for piece in reply.content]
     deltas += [({"refusal": piece}, None) for piece in reply.refusal]
@@ -235,7 +195,7 @@ def _call_deltas(calls: Sequence[Call], *, legacy: bool) -> list[Json]:
     """Index, id and name once per call, then its arguments in pieces."""
     deltas: list[Json] = []
     for index, call in enumerate(calls[:1] if legacy else calls):
-        pieces = [call.arguments[at : at + 8] for at in range(0, len(call.arguments), 8)]
+        pieces = argument_pieces(call.arguments)
         if legacy:
             deltas.append({"function_call": {"name": call.name, "arguments": ""}})
             deltas += [{"function_call": {"arguments": piece}} for piece in pieces]
