@@ -3,6 +3,7 @@
 `LLMGATEWAY_CORPORA` names another folder. Where there is none, tests that need it are skipped and say so.
 """
 
+import base64
 import functools
 import hashlib
 import json
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.aws_frames import frame
 
 FOLDER = Path(os.environ.get("LLMGATEWAY_CORPORA") or Path(__file__).resolve().parents[3] / "shared" / "corpora")
 RECORDED = FOLDER / "dev.jsonl.xz"
@@ -39,6 +42,7 @@ class Recording:
     request: dict[str, Any] | None
     request_body: bytes | None
     fidelity: str = "raw"
+    method: str = "POST"
 
     @property
     def id(self) -> str:
@@ -98,14 +102,25 @@ def _recording(record: dict[str, Any]) -> Recording:
         endpoint=record["endpoint"],
         status=record["status"],
         headers=tuple((name.encode(), value.encode()) for name, value in headers.items()),
-        body=record["response_body"].encode("utf-8", "surrogatepass"),
+        body=_answer(record),
         streamed=record["stream"],
         source=record["source"],
         features=frozenset(record["features"]),
         request=_object(request_body),
         request_body=None if request_body is None else request_body.encode("utf-8", "surrogatepass"),
         fidelity=record["fidelity"]["response"] if isinstance(record["fidelity"], dict) else record["fidelity"],
+        method=record["method"],
     )
+
+
+def _answer(record: dict[str, Any]) -> bytes:
+    """As it came: binary frames where they were kept, else framed again around the events that were."""
+    text = record["response_body"]
+    if record.get("response_body_b64"):
+        return base64.b64decode(record["response_body_b64"])
+    if any("amazon.eventstream" in (value or "") for value in record["response_headers"].values()):
+        return b"".join(map(frame, map(json.loads, text.splitlines())))
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
