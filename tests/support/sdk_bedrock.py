@@ -45,12 +45,12 @@ def read(recording: Recording) -> Answer:
 
 
 def refusal(recording: Recording) -> Refusal:
-    """The class of an error is in a header that recorders did not keep, so that no code is expected."""
+    """The class of an error is in a header that recorders did not keep, so that the code is the table's own."""
     try:
         _sdk(recording).converse(**_ASKED)
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        return refusal_of(status, error.response["Error"]["Message"], None)
+        return refusal_of(status, error.response["Error"]["Message"], "upstream_refused")
     raise AssertionError(f"the SDK sees no error in {recording}")
 
 

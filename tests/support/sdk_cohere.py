@@ -30,7 +30,7 @@ def refusal(recording: Recording) -> Refusal:
         _sdk(recording).chat(**_ASKED)
     except ApiError as error:
         message = error.body.get("message") if isinstance(error.body, dict) else None
-        return refusal_of(error.status_code or 0, message, None)
+        return refusal_of(error.status_code or 0, message, "upstream_refused")
     raise AssertionError(f"the SDK sees no error in {recording}")
 
 

@@ -59,7 +59,10 @@ def _sdk(recording: Recording) -> OpenAI:
 
 
 def _streamed(events: Any) -> Answer:
-    """The last event holds the whole response; where a server leaves its output empty, the items that were done."""
+    """The last event holds the whole response; where a server leaves its output empty, the items that were done.
+
+    Encrypted reasoning is encrypted anew in each event; that of the item's own event is as good and comes first.
+    """
     begun: Response | None = None
     ended: Response | None = None
     items: dict[int, Any] = {}
@@ -76,6 +79,9 @@ def _streamed(events: Any) -> Answer:
         return Answer(id=begun.id if begun is not None else None)
     if not ended.output:
         ended.output = [items[index] for index in sorted(items)]
+    for index, item in items.items():
+        if item.type == "reasoning":
+            ended.output[index] = item
     answer = _answer(ended)
     answer.id = begun.id if begun is not None else answer.id
     return answer

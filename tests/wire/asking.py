@@ -1,0 +1,45 @@
+"""What a client asks the gateway in order that a recorded request is sent: the reverse readers, by protocol."""
+
+import json
+from importlib import import_module
+from typing import Any
+
+from tests.support.corpus import Recording
+from tests.support.unspeakable import Unspeakable
+from tests.wire.dialects import in_our_words
+from tests.wire.playback import Playback
+from tests.wire.retelling import retelling
+
+PLAIN: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
+
+
+def in_our_vocabulary(recording: Recording, protocol: str, *, through: Playback) -> dict[str, Any]:
+    """The recorded request, without a form (whole or streamed). Raises Unspeakable."""
+    assert recording.request is not None
+    if protocol == "openai-chat":
+        ours = in_our_words(recording.request)
+    else:
+        module = import_module(f"tests.support.reverse_{protocol.replace('-', '_')}")
+        ours = module.spoken(recording.request, retold=retelling(through))
+    return {name: value for name, value in ours.items() if name not in ("stream", "stream_options")}
+
+
+def question(recording: Recording, protocol: str, *, through: Playback) -> dict[str, Any]:
+    """What is asked where only the answer matters: the recorded request if the gateway takes it, else a plain one."""
+    asked = PLAIN
+    if recording.request is not None and recording.status == 200:
+        try:
+            asked = in_our_vocabulary(recording, protocol, through=through)
+        except Unspeakable:
+            asked = PLAIN
+    model = asked.get("model") or "model"
+    asked = {**asked, "model": f"recorded/{model}"}
+    if asked.keys() != {"messages", "model"} and not _is_taken(asked, through):
+        return {**PLAIN, "model": f"recorded/{model}"}
+    return asked
+
+
+def _is_taken(asked: dict[str, Any], through: Playback) -> bool:
+    through.player.requests.clear()
+    through.ask(json.dumps(asked).encode(), status=500, headers=(), body=b"")
+    return bool(through.player.requests)

@@ -1,0 +1,39 @@
+"""Sends every recorded request through the gateway, said in our vocabulary, and compares what arrives upstream."""
+
+import json
+
+from tests.support.corpus import Recording
+from tests.support.unspeakable import Unspeakable
+from tests.wire.asking import in_our_vocabulary
+from tests.wire.meaning import misunderstood
+from tests.wire.playback import Client, Playback, in_form
+
+
+def unlike_request(playback: Playback, recording: Recording) -> list[str]:
+    """Every difference between what was recorded and what arrives; or the gateway's refusal."""
+    try:
+        ours = in_our_vocabulary(recording, playback.protocol, through=playback)
+    except Unspeakable as reason:
+        return [f"no word for {reason}"]
+    ours["model"] = f"recorded/{ours.get('model') or 'model'}"
+    client = sent_upstream(playback, in_form(ours, streamed=asks_for_stream(recording)))
+    if not playback.player.requests:
+        return [f"refused: {client.error['param']}: {client.error['message']}"]
+    return misbuilt(playback, recording, playback.player.requests[-1].body)
+
+
+def asks_for_stream(recording: Recording) -> bool:
+    """By its body, or by its path where the protocol has two; an error comes as no stream, whatever was asked."""
+    if recording.path.endswith((":generateContent", ":streamGenerateContent", "/converse", "/converse-stream")):
+        return "stream" in recording.path.rpartition("/")[2]
+    return (recording.request or {}).get("stream") is True
+
+
+def sent_upstream(playback: Playback, request: bytes) -> Client:
+    """Asks, and leaves what was sent in `player.requests`; what the provider would say does not matter."""
+    playback.player.requests.clear()
+    return playback.ask(request, status=500, headers=(), body=b"")
+
+
+def misbuilt(playback: Playback, recording: Recording, body: bytes) -> list[str]:
+    return misunderstood(playback.protocol, recording.request or {}, json.loads(body))
