@@ -36,7 +36,7 @@ def spoken(source: dict[str, Any], *, retold: Retold) -> dict[str, Any]:
 def _message(message: dict[str, Any], retold: Retold) -> dict[str, Any]:
     """A plan before tool calls, and thinking, are reasoning."""
     ours = dict(message)
-    content = message.get("content")
+    content: Any = message.get("content")
     thought = isinstance(content, list) and any(part["type"] == "thinking" for part in content)
     if thought:
         ours["content"] = [part for part in content if part["type"] != "thinking"] or None

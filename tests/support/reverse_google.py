@@ -6,6 +6,7 @@ gateway takes them is its own affair.
 """
 
 import json
+import mimetypes
 import re
 from collections.abc import Callable
 from typing import Any
@@ -173,10 +174,12 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _media(kind: str, url: str, part: dict[str, Any]) -> dict[str, Any]:
+    """Only a file's name can tell the type of what a URL names."""
     extra = {name: value for name, value in part.items() if name not in ("inlineData", "fileData")}
     if kind.startswith("image/"):
         return {"type": "image_url", "image_url": {"url": url}, **extra}
-    return {"type": "file", "file": {"file_data": url}, **extra}
+    named = {"filename": f"file{mimetypes.guess_extension(kind) or ''}"} if "fileData" in part and kind else {}
+    return {"type": "file", "file": {"file_data": url, **named}, **extra}
 
 
 def _tools(tools: list[dict[str, Any]], config: dict[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,9 @@ def _answer(message: BetaMessage, *, ended: bool) -> Answer:
         _block(told, thoughts, block.to_dict(warnings=False))
     told.reasoning = BETWEEN.join(thoughts)
     if ended and message.stop_reason is not None:
-        told.finish = FINISH.get(message.stop_reason, "tool_calls" if told.calls else "stop")
+        told.finish = FINISH.get(message.stop_reason, "stop")
+        if told.calls and told.finish == "stop":
+            told.finish = "tool_calls"
     return Answer({0: told}, tokens=_tokens(message.usage), id=message.id or None, model=message.model)
 
 
@@ -68,7 +70,7 @@ def _block(told: Told, thoughts: list[str], block: dict[str, Any]) -> None:
     kind = block["type"]
     if kind == "text":
         told.text += block["text"]
-        told.cited |= {note["url"] for note in block.get("citations") or () if note.get("url")}
+        told.cited |= {url for note in block.get("citations") or () if (url := note.get("url") or _searched(note))}
     elif kind == "thinking":
         thoughts.append(block["thinking"])
         told.signatures |= {block["signature"]} if block.get("signature") else set()
@@ -78,6 +80,11 @@ def _block(told: Told, thoughts: list[str], block: dict[str, Any]) -> None:
         told.calls.append(Call(block["name"], _input(block["input"]), block["id"]))
     elif kind == "web_search_tool_result" and isinstance(block["content"], list):
         told.found |= {result["url"] for result in block["content"]}
+
+
+def _searched(note: dict[str, Any]) -> str | None:
+    """Results that a client's own search gave have their URL in `source`."""
+    return note["source"] if note["type"] == "search_result_location" else None
 
 
 def _input(value: Any) -> Any:

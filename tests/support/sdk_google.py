@@ -118,7 +118,8 @@ def _sdk(recording: Recording) -> genai.Client:
 
 
 def _answer(chunks: list[types.GenerateContentResponse]) -> Answer:
-    """Chunks add up; of usage the last one counts."""
+    """Chunks add up; of usage the last figures count."""
+    usage: dict[str, Any] = {}
     answer = Answer(id=next((chunk.response_id for chunk in chunks if chunk.response_id), None))
     thoughts: dict[int, list[str]] = {}
     for chunk in chunks:
@@ -129,7 +130,9 @@ def _answer(chunks: list[types.GenerateContentResponse]) -> Answer:
             index = candidate.index or place
             told = answer.choices.setdefault(index, Told(annotations=None))
             _candidate(told, thoughts.setdefault(index, []), candidate)
-        answer.tokens = _tokens(chunk.usage_metadata) or answer.tokens
+        if chunk.usage_metadata is not None:
+            usage.update(chunk.usage_metadata.model_dump(exclude_none=True))
+    answer.tokens = _tokens(types.GenerateContentResponseUsageMetadata.model_validate(usage))
     for index, told in answer.choices.items():
         told.reasoning = BETWEEN.join(thoughts.get(index, ()))
         if told.finish == "stop" and told.calls:
@@ -170,9 +173,9 @@ def _part(told: Told, thoughts: list[str], part: types.Part) -> None:
         told.pictures.append(picture(f"data:{kind};base64,{data}"))
 
 
-def _tokens(usage: types.GenerateContentResponseUsageMetadata | None) -> Tokens | None:
+def _tokens(usage: types.GenerateContentResponseUsageMetadata) -> Tokens | None:
     """decisions.md section 3."""
-    if usage is None or (usage.prompt_token_count is None and usage.total_token_count is None):
+    if usage.prompt_token_count is None and usage.total_token_count is None:
         return None
     thoughts = usage.thoughts_token_count or 0
     return Tokens(

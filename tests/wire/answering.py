@@ -1,4 +1,4 @@
-"""Plays every recorded answer of a protocol through the gateway and says where the telling differs from the vendor's SDK.
+"""Plays recorded answers through the gateway, and says where it tells them otherwise than the vendor's SDK reads them.
 
 Each is asked for as it was recorded, in the other form (a whole answer as a stream, a stream as a whole answer), and
 with its bytes cut at random points.

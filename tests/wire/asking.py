@@ -1,8 +1,10 @@
 """What a client asks the gateway in order that a recorded request is sent: the reverse readers, by protocol."""
 
 import json
+import re
 from importlib import import_module
 from typing import Any
+from urllib.parse import unquote
 
 from tests.support.corpus import Recording
 from tests.support.unspeakable import Unspeakable
@@ -10,6 +12,7 @@ from tests.wire.dialects import in_our_words
 from tests.wire.playback import Playback
 from tests.wire.retelling import retelling
 
+_IN_PATH = re.compile(r"/(?:models|model|deployments|serving-endpoints)/([^/:]+(?::\d[^/:]*)?)[:/]")
 PLAIN: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -25,18 +28,29 @@ def in_our_vocabulary(recording: Recording, protocol: str, *, through: Playback)
 
 
 def question(recording: Recording, protocol: str, *, through: Playback) -> dict[str, Any]:
-    """What is asked where only the answer matters: the recorded request if the gateway takes it, else a plain one."""
+    """What is asked where only the answer matters: the recorded request if the gateway takes it, else a plain one.
+
+    Nothing is excluded, since all of the answer is compared.
+    """
     asked = PLAIN
     if recording.request is not None and recording.status == 200:
         try:
             asked = in_our_vocabulary(recording, protocol, through=through)
         except Unspeakable:
             asked = PLAIN
-    model = asked.get("model") or "model"
-    asked = {**asked, "model": f"recorded/{model}"}
+    model = f"recorded/{model_of(recording)}"
+    asked = {**asked, "model": model}
+    if asked.get("reasoning", {}).get("exclude"):
+        asked["reasoning"] = {name: value for name, value in asked["reasoning"].items() if name != "exclude"}
     if asked.keys() != {"messages", "model"} and not _is_taken(asked, through):
-        return {**PLAIN, "model": f"recorded/{model}"}
+        return {**PLAIN, "model": model}
     return asked
+
+
+def model_of(recording: Recording) -> str:
+    """The vendor's own name, from the path where it stands there."""
+    named = _IN_PATH.search(recording.path)
+    return unquote(named[1]) if named else (recording.request or {}).get("model") or "model"
 
 
 def _is_taken(asked: dict[str, Any], through: Playback) -> bool:

@@ -47,9 +47,17 @@ def _same(name: str, want: Told, got: Told) -> bool:
         return name != "finish" or ours is None
     if name == "reasoning":
         return _joined(theirs.split(BETWEEN), ours)
+    if name == "signatures":
+        return _signed(theirs, ours)
     if name == "cited":
         return theirs <= ours <= theirs | want.found
     return ours == theirs
+
+
+def _signed(given: set[str], told: set[str]) -> bool:
+    """Each signature is told, alone or within the JSON of what it signs; none is made up."""
+    alone = {one for one in told if not one.startswith("{")}
+    return alone <= given and all(one in alone or any(one in text for text in told - alone) for one in given)
 
 
 def _joined(parts: list[str], text: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.google_schema import json_schema
-from tests.support.reverse_google import MADE_UP, plain
+from tests.support.reverse_google import plain
 
 Body = dict[str, Any]
 Rule = Callable[[Body], None]
@@ -114,6 +114,9 @@ def empty_texts_say_nothing(body: Body) -> None:
             for name in ("content", "parts"):
                 if isinstance(message.get(name), list):
                     message[name] = [part for part in message[name] if not _is_empty(part)]
+    if "systemInstruction" in body:
+        body["systemInstruction"]["parts"] = [one for one in body["systemInstruction"]["parts"] if not _is_empty(one)]
+        _default(body, systemInstruction={"parts": []})
     if isinstance(body.get("input"), list):
         body["input"] = [item for item in body["input"] if item.get("content") != [] or item.get("role") != "assistant"]
 
@@ -141,11 +144,13 @@ def anthropic_turns_are_merged(body: Body) -> None:
 
 
 def anthropic_defaults_are_absent(body: Body) -> None:
-    """Documented defaults: tools are custom ones and chosen by the model, several at once; caches live 5 minutes;
-    results are no errors; thinking is off; plain text has no citations."""
+    """Documented defaults: tools are custom ones, not strict, chosen by the model, several at once; caches live 5
+    minutes; results are no errors; thinking is off, else of high effort; plain text has no citations."""
     _default(body, thinking={"type": "disabled"}, stop_sequences=[], tools=[], system=[])
     for tool in body.get("tools", ()):
-        _default(tool, type="custom")
+        _default(tool, type="custom", strict=False)
+    _default(body.get("output_config", {}), effort="high")
+    _default(body, output_config={})
     if "tool_choice" in body:
         _default(body["tool_choice"], disable_parallel_tool_use=False)
         _default(body, tool_choice={"type": "auto"})
@@ -188,13 +193,37 @@ def google_turns_are_merged(body: Body) -> None:
     body["contents"] = _merge(body["contents"], "parts")
 
 
-def google_ids_may_be_missing(body: Body) -> None:
-    """Calls recorded without an id got one, since our vocabulary has no call without."""
+def google_ids_pair_calls_with_results(body: Body) -> None:
+    """All that an id of a call does is to say which result is its own; without ids, names and order say it
+    (ai.google.dev/gemini-api/docs/function-calling). So calls are numbered, and results bear their call's number."""
+    calls: list[tuple[str, str | None]] = []
+    answered: set[int] = set()
     for content in body["contents"]:
         for part in content["parts"]:
-            for name in ("functionCall", "functionResponse"):
-                if part.get(name, {}).get("id", "").startswith(MADE_UP):
-                    del part[name]["id"]
+            if "functionCall" in part:
+                call = part["functionCall"]
+                calls.append((call["name"], call.get("id")))
+                call["id"] = len(calls)
+            elif "functionResponse" in part:
+                result = part["functionResponse"]
+                found = _call_of(result, calls, answered)
+                answered.add(found)
+                result["id"] = found
+
+
+def _call_of(result: Body, calls: list[tuple[str, str | None]], answered: set[int]) -> int:
+    """The number of the call, 0 if there is none."""
+    open_calls = [(at, name, given) for at, (name, given) in enumerate(calls, 1) if at not in answered]
+    by_id = [at for at, _, given in open_calls if given is not None and given == result.get("id")]
+    return next(iter([*by_id, *[at for at, name, _ in open_calls if name == result["name"]]]), 0)
+
+
+def google_sound_has_one_name(body: Body) -> None:
+    """`audio/mp3` is what many call `audio/mpeg` (RFC 3003); Google documents the one and takes both."""
+    for content in body["contents"]:
+        for part in content["parts"]:
+            if part.get("inlineData", {}).get("mimeType") == "audio/mp3":
+                part["inlineData"]["mimeType"] = "audio/mpeg"
 
 
 def google_schemas_are_json_schemas(body: Body) -> None:
@@ -237,7 +266,7 @@ def google_defaults_are_absent(body: Body) -> None:
         calling.pop("allowedFunctionNames", None)
     _default(calling, mode="AUTO")
     _default(body.get("toolConfig", {}), functionCallingConfig={})
-    _default(body, toolConfig={}, generationConfig={}, systemInstruction={"parts": []})
+    _default(body, toolConfig={}, generationConfig={})
 
 
 # --- Bedrock ---------------------------------------------------------------------------------------------------------
@@ -360,8 +389,8 @@ def responses_arguments_are_read(body: Body) -> None:
 
 
 def responses_state_is_the_gateways(body: Body) -> None:
-    """The gateway keeps no state at OpenAI: by its own rule (docs/providers.md) it asks for encrypted reasoning, and for
-    nothing to be stored unless a client wants it. Neither changes what a model reads."""
+    """The gateway keeps no state at OpenAI: by its own rule (docs/providers.md) it asks for encrypted reasoning, and
+    for nothing to be stored unless a client wants it. Neither changes what a model reads."""
     if "include" in body:
         body["include"] = [name for name in body["include"] if name != "reasoning.encrypted_content"]
     _default(body, store=False, include=[])
@@ -382,7 +411,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
         google_model_stands_in_the_path,
         google_roles,
         empty_texts_say_nothing,
-        google_ids_may_be_missing,
+        google_ids_pair_calls_with_results,
+        google_sound_has_one_name,
         google_schemas_are_json_schemas,
         google_functions_are_one_list,
         google_defaults_are_absent,
@@ -418,8 +448,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
 
 
 def responses_summary_was_added(want: Body, got: Body) -> None:
-    """The gateway asks for summaries of reasoning (`summary: auto`) where a client has not chosen, since nothing else of
-    it can be shown."""
+    """The gateway asks for summaries of reasoning (`summary: auto`) where a client has not chosen, since nothing else
+    of it can be shown."""
     if "summary" not in want.get("reasoning", {}):
         _default(got.get("reasoning", {}), summary="auto")
         _default(got, reasoning={})

@@ -4,7 +4,7 @@ import json
 
 from tests.support.corpus import Recording
 from tests.support.unspeakable import Unspeakable
-from tests.wire.asking import in_our_vocabulary
+from tests.wire.asking import in_our_vocabulary, model_of
 from tests.wire.meaning import misunderstood
 from tests.wire.playback import Client, Playback, in_form
 
@@ -15,7 +15,7 @@ def unlike_request(playback: Playback, recording: Recording) -> list[str]:
         ours = in_our_vocabulary(recording, playback.protocol, through=playback)
     except Unspeakable as reason:
         return [f"no word for {reason}"]
-    ours["model"] = f"recorded/{ours.get('model') or 'model'}"
+    ours["model"] = f"recorded/{model_of(recording)}"
     client = sent_upstream(playback, in_form(ours, streamed=asks_for_stream(recording)))
     if not playback.player.requests:
         return [f"refused: {client.error['param']}: {client.error['message']}"]
