@@ -24,6 +24,8 @@ QUOTED = FOLDER / "errors-quoted.jsonl"
 needs_corpora = pytest.mark.skipif(
     not RECORDED.exists(), reason=f"no recorded exchanges in {FOLDER}; set LLMGATEWAY_CORPORA to their folder"
 )
+_REDACTED = "**redacted**"
+_AWS_STREAM = "application/vnd.amazon.eventstream"
 _CHAT_PATH = re.compile(r"/chat/completions$")
 
 
@@ -96,6 +98,8 @@ def speaks_chat(recording: Recording) -> bool:
 
 def _recording(record: dict[str, Any]) -> Recording:
     headers = {name.lower(): value for name, value in record["response_headers"].items() if value}
+    if headers.get("content-type", "").lower() == _REDACTED:
+        headers["content-type"] = _AWS_STREAM if record["stream"] else "application/json"
     request_body = record["request_body"]
     return Recording(
         provider=record["provider"],
@@ -118,7 +122,7 @@ def _answer(record: dict[str, Any]) -> bytes:
     text = record["response_body"]
     if record.get("response_body_b64"):
         return base64.b64decode(record["response_body_b64"])
-    if any("amazon.eventstream" in (value or "") for value in record["response_headers"].values()):
+    if any(_AWS_STREAM in (value or "") for value in record["response_headers"].values()):
         return b"".join(map(frame, map(json.loads, text.splitlines())))
     return text.encode("utf-8", "surrogatepass")
 

@@ -177,7 +177,12 @@ def _reasoning(told: Told, thoughts: list[str], reasoning: dict[str, Any]) -> No
         thoughts.append(text["text"])
         told.signatures |= {text["signature"]} if text.get("signature") else set()
     if "redactedContent" in reasoning:
-        told.signatures.add(base64.b64encode(reasoning["redactedContent"]).decode())
+        told.signatures.add(_text(reasoning["redactedContent"]))
+
+
+def _text(blob: bytes) -> str:
+    """Claude's hidden thoughts are text (Anthropic's own base64) in a blob."""
+    return blob.decode() if blob.isascii() else base64.b64encode(blob).decode()
 
 
 def _cited(content: dict[str, Any]) -> set[str]:

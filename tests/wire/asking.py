@@ -38,7 +38,7 @@ def question(recording: Recording, protocol: str, *, through: Playback) -> dict[
             asked = in_our_vocabulary(recording, protocol, through=through)
         except Unspeakable:
             asked = PLAIN
-    model = f"recorded/{model_of(recording)}"
+    model = f"recorded/{model_of(recording, protocol)}"
     asked = {**asked, "model": model}
     if asked.get("reasoning", {}).get("exclude"):
         asked["reasoning"] = {name: value for name, value in asked["reasoning"].items() if name != "exclude"}
@@ -47,10 +47,11 @@ def question(recording: Recording, protocol: str, *, through: Playback) -> dict[
     return asked
 
 
-def model_of(recording: Recording) -> str:
-    """The vendor's own name, from the path where it stands there."""
-    named = _IN_PATH.search(recording.path)
-    return unquote(named[1]) if named else (recording.request or {}).get("model") or "model"
+def model_of(recording: Recording, protocol: str) -> str:
+    """The vendor's own name: in the body, or in the path."""
+    named = None if protocol in ("google", "bedrock") else (recording.request or {}).get("model")
+    in_path = _IN_PATH.search(recording.path)
+    return named or (unquote(in_path[1]) if in_path else "model")
 
 
 def _is_taken(asked: dict[str, Any], through: Playback) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.support.google_schema import json_schema
 from tests.support.reverse_google import plain
+from tests.wire.dialects import NO_MODEL, in_our_words
 
 Body = dict[str, Any]
 Rule = Callable[[Body], None]
@@ -123,6 +124,39 @@ def empty_texts_say_nothing(body: Body) -> None:
 
 def _is_empty(part: Body) -> bool:
     return part.get("text") == "" and part.keys() <= {"type", "text"}
+
+
+# --- OpenAI chat and what is compatible -------------------------------------------------------------------------------
+
+
+def chat_dialects_are_ours(body: Body) -> None:
+    """Vendors' SDKs have their own words for what OpenAI says otherwise (tests/wire/dialects.py)."""
+    body.update(in_our_words(body))
+
+
+def chat_usage_is_always_asked_for(body: Body) -> None:
+    """The gateway asks for the usage of every stream, since it accounts for it; whether a client is told is another
+    matter."""
+    if "stream_options" in body:
+        _default(body["stream_options"], include_usage=True)
+        _default(body["stream_options"], include_usage=False)
+        _default(body, stream_options={})
+    _default(body, usage={"include": True})
+
+
+def chat_limit_has_one_name(body: Body) -> None:
+    """`max_tokens` is the older name of `max_completion_tokens`
+    (platform.openai.com/docs/api-reference/chat/create)."""
+    if "max_tokens" in body:
+        body.setdefault("max_completion_tokens", body.pop("max_tokens"))
+
+
+def chat_defaults_are_absent(body: Body) -> None:
+    """No tools, no stop words and no functions are what an empty list says; a message without text is an empty one."""
+    _default(body, tools=[], stop=[], functions=[], tool_choice="auto", n=1)
+    for message in body["messages"]:
+        if message["role"] in ("system", "developer", "user"):
+            message.setdefault("content", "")
 
 
 # --- Anthropic -------------------------------------------------------------------------------------------------------
@@ -283,9 +317,13 @@ def bedrock_turns_are_merged(body: Body) -> None:
 
 
 def bedrock_defaults_are_absent(body: Body) -> None:
-    """Documented defaults: tools are chosen by the model, results are no failures, the tier is the default one; and
-    empty objects and lists ask for nothing."""
+    """Documented defaults: tools are chosen by the model, results are no failures, the tier is the default one, Claude
+    thinks with high effort; and empty objects and lists ask for nothing."""
     _default(body.get("toolConfig", {}), toolChoice={"auto": {}})
+    _default(body.get("inferenceConfig", {}), stopSequences=[])
+    fields = body.get("additionalModelRequestFields", {})
+    _default(fields.get("output_config", {}), effort="high")
+    _default(fields, output_config={})
     _default(body, system=[], inferenceConfig={}, additionalModelRequestFields={}, serviceTier={"type": "default"})
     for message in body["messages"]:
         for block in message["content"]:
@@ -303,7 +341,7 @@ def bedrock_schemas_are_read(body: Body) -> None:
     """The schema of an answer is a string that holds JSON; white space in it means nothing."""
     shape = body.get("outputConfig", {}).get("textFormat", {}).get("structure", {}).get("jsonSchema")
     if shape:
-        shape["schema"] = json.loads(shape["schema"])
+        shape["schema"] = _parsed(shape["schema"])
 
 
 # --- Cohere ----------------------------------------------------------------------------------------------------------
@@ -397,6 +435,15 @@ def responses_state_is_the_gateways(body: Body) -> None:
 
 
 RULES: dict[str, tuple[Rule, ...]] = {
+    "openai-chat": (
+        null_is_absent,
+        not_streaming_is_absent,
+        chat_dialects_are_ours,
+        chat_usage_is_always_asked_for,
+        chat_limit_has_one_name,
+        chat_defaults_are_absent,
+        arguments_are_read,
+    ),
     "anthropic": (
         null_is_absent,
         not_streaming_is_absent,
@@ -455,5 +502,15 @@ def responses_summary_was_added(want: Body, got: Body) -> None:
         _default(got, reasoning={})
 
 
-ADDITIONS: dict[str, tuple[Callable[[Body, Body], None], ...]] = {"openai-responses": (responses_summary_was_added,)}
+def chat_model_stood_in_the_path(want: Body, got: Body) -> None:
+    """Azure names the deployment in the path, so that some clients leave the model out of the body."""
+    if want["model"] == NO_MODEL:
+        del want["model"]
+        got.pop("model", None)
+
+
+ADDITIONS: dict[str, tuple[Callable[[Body, Body], None], ...]] = {
+    "openai-responses": (responses_summary_was_added,),
+    "openai-chat": (chat_model_stood_in_the_path,),
+}
 """What the gateway sends of its own accord: known by its value, and only overlooked where nothing was recorded."""
