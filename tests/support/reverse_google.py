@@ -36,6 +36,8 @@ _TREATED = {*_CONFIG, "thinkingConfig", "responseModalities"}
 _TREATED |= {"responseMimeType", "responseSchema", "responseJsonSchema"}
 _VERBATIM = {"args", "response", "labels", "parametersJsonSchema", "responseJsonSchema", "properties", "$defs", "enum"}
 _AUDIO = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
+_PLAIN = {"text", "inlineData", "fileData", "functionCall"}
+"""What a part of an answer may hold; of any other, a client can only hand back what it was told."""
 _SEARCHES = ("googleSearch", "googleSearchRetrieval")
 
 
@@ -125,10 +127,10 @@ class _Turns:
 
     def _assistant(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
         ours: dict[str, Any] = {"role": "assistant"}
-        shown = [part for part in parts if "functionCall" not in part and not part.get("thought")]
+        shown = [part for part in parts if part.keys() & {"text", "inlineData", "fileData"} and not part.get("thought")]
         ours["content"] = [_part(part) for part in shown if part.get("text") != ""] or None
         calls = [self._call(part["functionCall"]) for part in parts if "functionCall" in part]
-        if any("thoughtSignature" in part or part.get("thought") for part in parts):
+        if any("thoughtSignature" in part or part.get("thought") or not part.keys() & _PLAIN for part in parts):
             told = self._retold(parts)
             ours.update({name: told[name] for name in ("reasoning", "reasoning_details") if name in told})
             for call, as_told in zip(calls, told.get("tool_calls") or (), strict=True):

@@ -1,7 +1,8 @@
 """A recorded request to OpenAI's responses, said in our vocabulary: what a client would have asked us for.
 
 Fields, tools and parts that our vocabulary has no word for are handed over as they are: whether the gateway takes them
-is its own affair. Items of the conversation that are no messages, calls or results have no place in our messages.
+is its own affair. Items of an answer that only OpenAI understands come back as the gateway told them; other items that
+are no messages, calls or results have no place in our messages.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,10 @@ Retold = Callable[[list[dict[str, Any]]], dict[str, Any]]
 _TAKEN = {"input", "instructions", "max_output_tokens", "text", "tools", "tool_choice", "include", "stream"}
 _TAKEN |= {"reasoning"}
 _ANSWERED = ("reasoning", "function_call", "custom_tool_call")
+_OPAQUE = ("compaction", "tool_search_call", "tool_search_output", "web_search_call", "file_search_call", "mcp_call")
+_OPAQUE += ("code_interpreter_call", "image_generation_call", "mcp_list_tools", "mcp_approval_request", "shell_call")
+_OPAQUE += ("shell_call_output", "computer_call", "local_shell_call", "apply_patch_call")
+"""Items of an answer that are neither text nor a call: a client can only hand back what it was told of them."""
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 _MESSAGE = ("type", "role", "content", "id", "status")
 _TEXTS = ("input_text", "output_text", "text")
@@ -47,8 +52,8 @@ def _messages(items: list[dict[str, Any]], retold: Retold) -> list[dict[str, Any
     said: list[dict[str, Any]] = []
     for item in items:
         kind = item.get("type") or "message"
-        if kind in _ANSWERED or (kind == "message" and item["role"] == "assistant"):
-            if kind == "message" and any(one.get("type") != "reasoning" for one in said):
+        if kind in (*_ANSWERED, *_OPAQUE) or (kind == "message" and item["role"] == "assistant"):
+            if kind == "message" and any(one.get("type") not in ("reasoning", *_OPAQUE) for one in said):
                 ours.append(_assistant(said, retold))
                 said = []
             said.append(item)
@@ -86,7 +91,7 @@ def _assistant(items: list[dict[str, Any]], retold: Retold) -> dict[str, Any]:
             calls.append({"type": "custom", "id": item["call_id"], "custom": custom})
     if parts:
         ours["content"] = parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts
-    if any(item.get("type") == "reasoning" for item in items):
+    if any(item.get("type") in ("reasoning", *_OPAQUE) for item in items):
         told = retold(items)
         ours.update({name: told[name] for name in ("reasoning", "reasoning_details") if name in told})
     return {**ours, "tool_calls": calls} if calls else ours

@@ -1,7 +1,7 @@
 """Says what a recording of Cohere's v2 chat holds, by the vendor's own SDK, in the terms of `Answer`.
 
 Of our own knowledge there are only the rules of decisions.md: how token counts are named, and which finish reason is
-which of ours. A plan that comes before tool calls is reasoning.
+which of ours. A plan that comes before tool calls is reasoning; a call of which no arguments came has none, `{}`.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ def _whole(source: cohere.V2ChatResponse) -> Answer:
             told.reasoning += part.thinking
     for call in source.message.tool_calls or ():
         assert call.function is not None
-        told.calls.append(Call(call.function.name or "", parsed(call.function.arguments or ""), call.id))
+        told.calls.append(Call(call.function.name or "", parsed(call.function.arguments or "{}"), call.id))
     answer = Answer({0: told}, tokens=_tokens(source.usage), id=source.id)
     _finish(answer, source.finish_reason)
     return answer
@@ -73,7 +73,7 @@ def _streamed(events: Any) -> Answer:
             answer.tokens = _tokens(event.delta.usage)
             _finish(answer, event.delta.finish_reason)
     for call in told.calls:
-        call.arguments = parsed(call.arguments)
+        call.arguments = parsed(call.arguments or "{}")
     return answer
 
 
@@ -101,5 +101,5 @@ def _tokens(usage: Usage | None) -> Tokens | None:
         cached=int(usage.cached_tokens or 0),
         cache_write=0,
         completion=int(usage.tokens.output_tokens or 0),
-        reasoning=0,
+        reasoning=int((usage.tokens.model_extra or {}).get("reasoning_tokens") or 0),
     )

@@ -354,6 +354,11 @@ def cohere_texts_are_parts(body: Body) -> None:
             message["content"] = [{"type": "text", "text": message["content"]}]
 
 
+def cohere_defaults_are_absent(body: Body) -> None:
+    """Models that can reason do so unless they are told not to (docs.cohere.com/docs/reasoning)."""
+    _default(body, thinking={"type": "enabled"}, stop_sequences=[], tools=[])
+
+
 def arguments_are_read(body: Body) -> None:
     """Arguments of a call are a string that holds JSON; white space in it means nothing."""
     for message in body["messages"]:
@@ -480,6 +485,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         cohere_texts_are_parts,
         empty_texts_say_nothing,
         arguments_are_read,
+        cohere_defaults_are_absent,
     ),
     "openai-responses": (
         null_is_absent,
