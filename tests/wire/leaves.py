@@ -102,7 +102,8 @@ def replaced(document: Any, path: Path, value: Any) -> Any:
     if not path:
         return value
     copied: Any = list(document) if isinstance(document, list) else dict(document)
-    copied[path[0]] = replaced(document[path[0]], path[1:], value)
+    step: Any = path[0]
+    copied[step] = replaced(document[step], path[1:], value)
     return copied
 
 

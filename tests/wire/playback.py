@@ -14,7 +14,7 @@ from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain.errors import UPSTREAM_ERROR, UpstreamError
 from llmgateway.domain.identity import ApiKey, Project
 from llmgateway.domain.record import LogRecord
-from llmgateway.domain.routing import Credential, HttpRequest, Protocol, Provider, Timeouts
+from llmgateway.domain.routing import Credential, HttpRequest, Model, Protocol, Provider, Timeouts
 from llmgateway.domain.usage import Price
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.meters import Meters
@@ -172,9 +172,19 @@ class Fetchless:
 
 
 class Playback:
-    """A gateway in front of one custom provider that answers with recordings. `clean`: the native lane may be used."""
+    """A gateway in front of one custom provider that answers with recordings. `clean`: the native lane may be used.
 
-    def __init__(self, *, clean: bool, protocol: Protocol = "openai-chat", price: Price | None = None) -> None:
+    `beside`: further rows and models, for requests that name them.
+    """
+
+    def __init__(
+        self,
+        *,
+        clean: bool,
+        protocol: Protocol = "openai-chat",
+        price: Price | None = None,
+        beside: tuple[Sequence[Provider], Sequence[Model]] = ((), ()),
+    ) -> None:
         compatible = protocol == "openai-chat"
         provider = Provider(
             id="recorded",
@@ -192,9 +202,12 @@ class Playback:
         self.bugs: list[BaseException] = []
         self.gateway = Gateway(
             snapshot=Snapshot(
-                catalog=Catalog(providers=[provider], models=[]),
+                catalog=Catalog(providers=[provider, *beside[0]], models=beside[1]),
                 keys=[KEY],
-                credentials=[Credential(provider="recorded", secret=SECRET, fingerprint="0123456789abcdef")],
+                credentials=[
+                    Credential(provider=row.id, secret=SECRET, fingerprint="0123456789abcdef")
+                    for row in (provider, *beside[0])
+                ],
                 protocols=frozenset((protocol,)),
                 instance_id="i_1",
                 today=date(2026, 1, 1),

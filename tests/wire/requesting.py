@@ -7,6 +7,7 @@ from typing import Any
 from tests.support.corpus import Recording
 from tests.support.unspeakable import Unspeakable
 from tests.wire.asking import in_our_vocabulary, model_of
+from tests.wire.catalogue_rows import row_of
 from tests.wire.meaning import misunderstood
 from tests.wire.playback import Client, Playback, in_form
 
@@ -20,7 +21,9 @@ def unlike_request(playback: Playback, recording: Recording) -> list[str]:
         ours = in_our_vocabulary(recording, playback.protocol, through=playback)
     except Unspeakable as reason:
         return [f"no word for {reason}"]
-    ours["model"] = f"recorded/{model_of(recording, playback.protocol)}"
+    row = row_of(recording)
+    provider = row if row in playback.gateway.snapshot.catalog.providers else "recorded"
+    ours["model"] = f"{provider}/{model_of(recording, playback.protocol)}"
     client = sent_upstream(playback, in_form(ours, streamed=asks_for_stream(recording)))
     if not playback.player.requests and client.status == recording.status == 400:
         return []
