@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 
+from tests.support import reverse_openai_chat
 from tests.support.corpus import Recording
 from tests.support.unspeakable import Unspeakable
-from tests.wire.dialects import in_our_words
 from tests.wire.playback import Playback
 from tests.wire.retelling import retelling
 
@@ -20,7 +20,7 @@ def in_our_vocabulary(recording: Recording, protocol: str, *, through: Playback)
     """The recorded request, without a form (whole or streamed). Raises Unspeakable."""
     assert recording.request is not None
     if protocol == "openai-chat":
-        ours = in_our_words(recording.request)
+        ours = reverse_openai_chat.spoken(recording.request)
     else:
         module = import_module(f"tests.support.reverse_{protocol.replace('-', '_')}")
         ours = module.spoken(recording.request, retold=retelling(through))
