@@ -4,6 +4,7 @@ This is the one place where a difference between a recorded request and what the
 rule is a function whose docstring says why both sides mean the same; docs/conformance.md lists them.
 """
 
+import base64
 import copy
 import json
 from collections.abc import Callable
@@ -12,10 +13,12 @@ from typing import Any
 from tests.support.google_schema import json_schema
 from tests.support.reverse_google import plain
 from tests.wire.dialects import NO_MODEL, in_our_words
+from tests.wire.playback import FETCHED
 
 Body = dict[str, Any]
 Rule = Callable[[Body], None]
 
+_FETCHED = base64.b64encode(FETCHED[:12]).decode()
 _OPAQUE = {
     "arguments", "input_schema", "parameters", "schema", "json", "args", "response", "responseJsonSchema",
     "responseSchema", "parametersJsonSchema", "labels", "metadata",
@@ -105,6 +108,36 @@ def _merge(messages: list[Body], member: str) -> list[Body]:
         else:
             merged.append(message)
     return merged
+
+
+def bytes_of_a_url_are_what_it_names(body: Body) -> None:
+    """Where a provider reads no URLs, the gateway fetches what they name and sends the bytes; they are the same thing."""
+    for holder in ("messages", "contents"):
+        for message in body.get(holder, ()):
+            for part in [*(message.get("parts") or ()), *_listed(message.get("content"))]:
+                _unfetch(part)
+
+
+def _listed(content: Any) -> list[Body]:
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+
+
+def _unfetch(part: Body) -> None:
+    inline = part.get("inlineData")
+    url = _url_of(inline["data"]) if isinstance(inline, dict) else None
+    if isinstance(inline, dict) and url is not None:
+        del part["inlineData"]
+        part["fileData"] = {"fileUri": url, "mimeType": inline["mimeType"]}
+    for holder, name in (("image_url", "url"), ("file", "file_data")):
+        value = part.get(holder)
+        if isinstance(value, dict) and isinstance(value.get(name), str) and ";base64," in value[name]:
+            value[name] = _url_of(value[name].partition(";base64,")[2]) or value[name]
+
+
+def _url_of(data: str) -> str | None:
+    if not data.startswith(_FETCHED):
+        return None
+    return base64.b64decode(data).removeprefix(FETCHED).decode()
 
 
 def empty_texts_say_nothing(body: Body) -> None:
@@ -444,6 +477,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         null_is_absent,
         not_streaming_is_absent,
         chat_dialects_are_ours,
+        bytes_of_a_url_are_what_it_names,
         chat_usage_is_always_asked_for,
         chat_limit_has_one_name,
         chat_defaults_are_absent,
@@ -462,6 +496,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         null_is_absent,
         google_model_stands_in_the_path,
         google_roles,
+        bytes_of_a_url_are_what_it_names,
         empty_texts_say_nothing,
         google_ids_pair_calls_with_results,
         google_sound_has_one_name,

@@ -4,11 +4,13 @@ Nothing here waits for anything, so that one exchange runs to its end without an
 """
 
 import json
+import mimetypes
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain.errors import UPSTREAM_ERROR, UpstreamError
@@ -19,6 +21,7 @@ from llmgateway.domain.usage import Price
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
+from llmgateway.engine.ports import Fetcher
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.upstream import Upstream
 from tests.support.corpus import Recording
@@ -49,6 +52,7 @@ def random_pieces(seed: int, longest: int = 64) -> Split:
     return split
 
 
+FETCHED = b"fetched from "
 _CODECS = {
     "openai-chat": ("openai_chat", "OpenAIChat"),
     "openai-responses": ("openai_responses", "OpenAIResponses"),
@@ -171,6 +175,16 @@ class Fetchless:
         raise AssertionError(f"{param} was fetched: {url}")
 
 
+class MarkedFetcher:
+    """Implements `Fetcher`: what a link leads to are bytes that name it, so that they can be known again."""
+
+    def check(self, url: str, *, param: str) -> None: ...
+
+    async def fetch(self, url: str, *, param: str, limit: int, types: tuple[str, ...]) -> tuple[str, bytes]:
+        named, _ = mimetypes.guess_type(urlsplit(url).path)
+        return named or types[0].replace("*", "png"), FETCHED + url.encode()
+
+
 class Playback:
     """A gateway in front of one custom provider that answers with recordings. `clean`: the native lane may be used.
 
@@ -184,6 +198,7 @@ class Playback:
         protocol: Protocol = "openai-chat",
         price: Price | None = None,
         beside: tuple[Sequence[Provider], Sequence[Model]] = ((), ()),
+        fetcher: Fetcher | None = None,
     ) -> None:
         compatible = protocol == "openai-chat"
         provider = Provider(
@@ -215,7 +230,7 @@ class Playback:
             codecs={protocol: codec_of(protocol)},
             transport=self.player,
             journal=self.ledger,
-            fetcher=Fetchless(),
+            fetcher=fetcher or Fetchless(),
             meters=Meters(),
             report=lambda _, error: self.bugs.append(error),
         )
