@@ -111,7 +111,7 @@ def _merge(messages: list[Body], member: str) -> list[Body]:
 
 
 def bytes_of_a_url_are_what_it_names(body: Body) -> None:
-    """Where a provider reads no URLs, the gateway fetches what they name and sends the bytes; they are the same thing."""
+    """Where a provider reads no URLs, the gateway fetches what they name and sends the bytes: the same thing."""
     for holder in ("messages", "contents"):
         for message in body.get(holder, ()):
             for part in [*(message.get("parts") or ()), *_listed(message.get("content"))]:
