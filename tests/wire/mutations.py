@@ -55,7 +55,7 @@ def changed_requests(body: dict[str, Any], *, seed: str, n: int) -> Iterator[tup
 
 
 def _counts(path: Path, value: Any) -> bool:
-    """Ids pair calls with results, or name copies that a provider keeps: rules of tests/wire/meaning.py."""
+    """Ids pair calls with results, or name copies that a provider keeps: rules of tests/wire/sameness."""
     return value is not None and path[-1] not in ("id", "store", "include") and "include" not in path
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -166,16 +166,17 @@ def _rules() -> list[str]:
     lines = [
         "## What counts as the same request",
         "",
-        "Bodies are compared as JSON after these rules, and no others (tests/wire/meaning.py).",
+        "Bodies are compared as JSON after these rules, and no others (tests/wire/sameness).",
         "",
     ]
-    told: Counter[str] = Counter()
+    told: set[Callable[..., Any]] = set()
     for protocol in RULES:
         rules: list[Callable[..., Any]] = [*RULES[protocol], *ADDITIONS.get(protocol, ())]
         for rule in rules:
-            told[rule.__name__] += 1
-            if told[rule.__name__] == 1:
-                lines.append(f"- {' '.join((inspect.getdoc(rule) or '').split())}")
+            if rule not in told:
+                where = rule.__module__.rpartition(".")[2].replace("_", " ")
+                lines.append(f"- *{where}*: {' '.join((inspect.getdoc(rule) or '').split())}")
+            told.add(rule)
     return [*lines, ""]
 
 
