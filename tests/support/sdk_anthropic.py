@@ -1,6 +1,6 @@
 """Says what a recording of Anthropic's messages holds, by the vendor's own SDK, in the terms of `Answer`.
 
-Of our own knowledge there are only the rules of decisions.md: how token buckets add up, and which stop reason is
+Of our own knowledge there are only the documented rules: how token buckets add up, and which stop reason is
 which finish reason.
 """
 
@@ -92,7 +92,7 @@ def _input(value: Any) -> Any:
 
 
 def _tokens(usage: BetaUsage) -> Tokens:
-    """decisions.md section 3."""
+    """Everything that was read, and everything that was written."""
     cached, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     return Tokens(
         prompt=usage.input_tokens + cached + written,

@@ -1,6 +1,6 @@
 """Says what a recording of Bedrock's converse holds, by AWS's own SDK (botocore), in the terms of `Answer`.
 
-Of our own knowledge there are only the rules of decisions.md: how token buckets add up, and which stop reason is
+Of our own knowledge there are only the documented rules: how token buckets add up, and which stop reason is
 which finish reason. Event streams are the recorded frames, checksums included. A `type` beside the member of a content
 block (some authors' recordings have it) is taken away, since botocore reads no block with two members.
 """
@@ -191,7 +191,7 @@ def _cited(content: dict[str, Any]) -> set[str]:
 
 
 def _tokens(usage: dict[str, Any] | None) -> Tokens | None:
-    """decisions.md section 3."""
+    """Everything that was read, and everything that was written."""
     if usage is None:
         return None
     cached, written = usage.get("cacheReadInputTokens", 0), usage.get("cacheWriteInputTokens", 0)

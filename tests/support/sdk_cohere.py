@@ -1,6 +1,6 @@
 """Says what a recording of Cohere's v2 chat holds, by the vendor's own SDK, in the terms of `Answer`.
 
-Of our own knowledge there are only the rules of decisions.md: how token counts are named, and which finish reason is
+Of our own knowledge there are only the documented rules: how token counts are named, and which finish reason is
 which of ours. A plan that comes before tool calls is reasoning; a call of which no arguments came has none, `{}`.
 """
 
@@ -93,7 +93,7 @@ def _finish(answer: Answer, reason: str | None) -> None:
 
 
 def _tokens(usage: Usage | None) -> Tokens | None:
-    """decisions.md section 3: tokens as they were counted, not as they are billed."""
+    """Tokens as they were counted, not as they are billed."""
     if usage is None or usage.tokens is None:
         return None
     return Tokens(

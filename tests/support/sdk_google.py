@@ -1,6 +1,6 @@
 """Says what a recording of Google's generateContent holds, by the vendor's own SDK, in the terms of `Answer`.
 
-Of our own knowledge there are only the rules of decisions.md: how token buckets add up, and which finish reason is
+Of our own knowledge there are only the documented rules: how token buckets add up, and which finish reason is
 which of ours. Answers that were streamed as a JSON array (without `alt=sse`) are cut into events for the SDK, which
 never asks for them so; and enumerations that were asked for as numbers (`enum-encoding=int`) get their names.
 """
@@ -174,7 +174,7 @@ def _part(told: Told, thoughts: list[str], part: types.Part) -> None:
 
 
 def _tokens(usage: types.GenerateContentResponseUsageMetadata) -> Tokens | None:
-    """decisions.md section 3."""
+    """Everything that was read, and everything that was written."""
     if usage.prompt_token_count is None and usage.total_token_count is None:
         return None
     thoughts = usage.thoughts_token_count or 0

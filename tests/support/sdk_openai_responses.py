@@ -1,6 +1,6 @@
 """Says what a recording of OpenAI's responses holds, by the vendor's own SDK, in the terms of `Answer`.
 
-Of our own knowledge there are only the rules of decisions.md: how token buckets are named, and how a status becomes a
+Of our own knowledge there are only the documented rules: how token buckets are named, and how a status becomes a
 finish reason. Several messages of one response are one text, as the SDK's `output_text` has it.
 """
 
@@ -145,7 +145,7 @@ def _part(told: Told, part: dict[str, Any]) -> None:
 
 
 def _tokens(usage: ResponseUsage | None) -> Tokens | None:
-    """decisions.md section 3."""
+    """Everything that was read, and everything that was written."""
     if usage is None:
         return None
     read, written = usage.to_dict(warnings=False).get("input_tokens_details") or {}, usage.output_tokens_details

@@ -14,7 +14,7 @@ from tests.support.corpus import Recording
 from tests.support.independent_chat_reader import Answer, Refusal, read_refusal
 from tests.wire.asking import question
 from tests.wire.catalogue_rows import rows
-from tests.wire.playback import MarkedFetcher, Playback, Split, in_one_piece, random_pieces
+from tests.wire.playback import Playback, Split, in_one_piece, random_pieces
 from tests.wire.replaying import held, misread, misread_refusal, played
 
 READERS = {
@@ -58,4 +58,4 @@ def _told(
 @functools.cache
 def playback_of(protocol: Any) -> Playback:
     """One gateway for all recordings of a protocol; chats take the lane that forwards bytes where it may."""
-    return Playback(clean=protocol == "openai-chat", protocol=protocol, beside=rows(protocol), fetcher=MarkedFetcher())
+    return Playback(clean=protocol == "openai-chat", protocol=protocol, beside=rows(protocol))

@@ -21,7 +21,6 @@ from llmgateway.domain.usage import Price
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
-from llmgateway.engine.ports import Fetcher
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.upstream import Upstream
 from tests.support.corpus import Recording
@@ -166,15 +165,6 @@ class Ledger:
             then()
 
 
-class Fetchless:
-    """Implements `Fetcher`: links are taken for good, and nothing is ever fetched."""
-
-    def check(self, url: str, *, param: str) -> None: ...
-
-    async def fetch(self, url: str, *, param: str, limit: int, types: tuple[str, ...]) -> tuple[str, bytes]:
-        raise AssertionError(f"{param} was fetched: {url}")
-
-
 class MarkedFetcher:
     """Implements `Fetcher`: what a link leads to are bytes that name it, so that they can be known again."""
 
@@ -198,7 +188,6 @@ class Playback:
         protocol: Protocol = "openai-chat",
         price: Price | None = None,
         beside: tuple[Sequence[Provider], Sequence[Model]] = ((), ()),
-        fetcher: Fetcher | None = None,
     ) -> None:
         compatible = protocol == "openai-chat"
         provider = Provider(
@@ -216,21 +205,11 @@ class Playback:
         self.ledger = Ledger()
         self.bugs: list[BaseException] = []
         self.gateway = Gateway(
-            snapshot=Snapshot(
-                catalog=Catalog(providers=[provider, *beside[0]], models=beside[1]),
-                keys=[KEY],
-                credentials=[
-                    Credential(provider=row.id, secret=SECRET, fingerprint="0123456789abcdef")
-                    for row in (provider, *beside[0])
-                ],
-                protocols=frozenset((protocol,)),
-                instance_id="i_1",
-                today=date(2026, 1, 1),
-            ),
+            snapshot=_snapshot(provider, beside),
             codecs={protocol: codec_of(protocol)},
             transport=self.player,
             journal=self.ledger,
-            fetcher=fetcher or Fetchless(),
+            fetcher=MarkedFetcher(),
             meters=Meters(),
             report=lambda _, error: self.bugs.append(error),
         )
@@ -254,6 +233,18 @@ class Playback:
         assert client.ended == 1
         assert len(self.ledger.records) == 1
         return client
+
+
+def _snapshot(provider: Provider, beside: tuple[Sequence[Provider], Sequence[Model]]) -> Snapshot:
+    rows, models = (provider, *beside[0]), beside[1]
+    return Snapshot(
+        catalog=Catalog(providers=rows, models=models),
+        keys=[KEY],
+        credentials=[Credential(provider=row.id, secret=SECRET, fingerprint="0123456789abcdef") for row in rows],
+        protocols=frozenset((provider.protocol,)),
+        instance_id="i_1",
+        today=date(2026, 1, 1),
+    )
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -83,13 +83,13 @@ def _unfetch(part: Body) -> None:
 
 
 def _url_of(data: str) -> str | None:
-    if not data.startswith(_FETCHED):
+    if not data.startswith(_FETCHED) or not data.isascii():
         return None
-    return base64.b64decode(data).removeprefix(FETCHED).decode()
+    return base64.b64decode(data).removeprefix(FETCHED).decode(errors="replace")
 
 
 def empty_texts_say_nothing(body: Body) -> None:
-    """A text part of no characters says nothing, and most vendors refuse one (spec: what a provider would refuse is put
+    """A text part of no characters says nothing, and most vendors refuse one (what a provider would refuse is put
     right where the meaning stays the same). A message of nothing else keeps it as a list of no parts."""
     for holder in ("messages", "contents", "input"):
         for message in body.get(holder, ()):
