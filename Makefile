@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 REAL := $(VENV)/.installed-real
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve simulate test lint format bench soak catalog local-model test-real test-clients requirements clean
+.PHONY: help install serve simulate test lint format bench soak catalog conformance local-model test-real test-clients requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ soak: $(DEV) ## 200,000 requests with streams, aborts and errors; memory must st
 catalog: $(DEV) ## rebuild the model catalogue from its sources, and docs/parameters.md
 	@$(BIN)/python -m llmgateway.catalog.compile $(ARGS)
 	@$(BIN)/python -m llmgateway.apps.parameters $(ARGS)
+
+conformance: $(DEV) ## play the recorded traffic of real providers; writes docs/conformance.md
+	@$(BIN)/python -m tests.wire.conformance $(ARGS)
 
 local-model: $(RUNTIME) $(REAL) ## a small real model on http://127.0.0.1:8080 (installs llama.cpp's server)
 	@exec $(BIN)/python -m tests.support.real_model --port 8080 $(ARGS)

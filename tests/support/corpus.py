@@ -16,12 +16,16 @@ from typing import Any
 
 import pytest
 
+from tests.support.aws_frames import frame
+
 FOLDER = Path(os.environ.get("LLMGATEWAY_CORPORA") or Path(__file__).resolve().parents[3] / "shared" / "corpora")
 RECORDED = FOLDER / "dev.jsonl.xz"
 QUOTED = FOLDER / "errors-quoted.jsonl"
 needs_corpora = pytest.mark.skipif(
     not RECORDED.exists(), reason=f"no recorded exchanges in {FOLDER}; set LLMGATEWAY_CORPORA to their folder"
 )
+_REDACTED = "**redacted**"
+_AWS_STREAM = "application/vnd.amazon.eventstream"
 _CHAT_PATH = re.compile(r"/chat/completions$")
 
 
@@ -44,6 +48,7 @@ class Recording:
     request_body: bytes | None
     fidelity: str = "raw"
     raw: bytes = b""
+    method: str = "POST"
 
     @property
     def id(self) -> str:
@@ -97,13 +102,15 @@ def speaks_chat(recording: Recording) -> bool:
 
 def _recording(record: dict[str, Any]) -> Recording:
     headers = {name.lower(): value for name, value in record["response_headers"].items() if value}
+    if headers.get("content-type", "").lower() == _REDACTED:
+        headers["content-type"] = _AWS_STREAM if record["stream"] else "application/json"
     request_body = record["request_body"]
     return Recording(
         provider=record["provider"],
         endpoint=record["endpoint"],
         status=record["status"],
         headers=tuple((name.encode(), value.encode()) for name, value in headers.items()),
-        body=record["response_body"].encode("utf-8", "surrogatepass"),
+        body=_answer(record),
         streamed=record["stream"],
         source=record["source"],
         features=frozenset(record["features"]),
@@ -111,7 +118,18 @@ def _recording(record: dict[str, Any]) -> Recording:
         request_body=None if request_body is None else request_body.encode("utf-8", "surrogatepass"),
         fidelity=record["fidelity"]["response"] if isinstance(record["fidelity"], dict) else record["fidelity"],
         raw=base64.b64decode(record.get("response_body_b64") or b""),
+        method=record["method"],
     )
+
+
+def _answer(record: dict[str, Any]) -> bytes:
+    """As it came: binary frames where they were kept, else framed again around the events that were."""
+    text = record["response_body"]
+    if record.get("response_body_b64"):
+        return base64.b64decode(record["response_body_b64"])
+    if any(_AWS_STREAM in (value or "") for value in record["response_headers"].values()):
+        return b"".join(map(frame, map(json.loads, text.splitlines())))
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

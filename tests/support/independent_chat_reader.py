@@ -5,12 +5,14 @@ send (contents as lists, calls without index, usage in odd places) and the docum
 token counts. What a caller should be told for an error answer is read here too.
 """
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+BETWEEN = "\x1e"
 LENGTH = {"length", "max_tokens", "max_output_tokens", "model_length"}
 FILTERED = {
     "content_filter",
@@ -34,19 +36,28 @@ class Call:
 
 @dataclass
 class Told:
-    """One choice."""
+    """One choice. A count of None: nobody has counted.
+
+    `reasoning`: where a vendor's reasoning has several parts, `BETWEEN` stands between them, since how they are joined
+    is the gateway's to choose. `cited`: URLs that the text cites; `found`: others that a search led to, which may be
+    told. `signatures`: what proves reasoning to its vendor on the next turn. `pictures`: digests of images.
+    """
 
     text: str = ""
     reasoning: str = ""
     refusal: str = ""
     calls: list[Call] = field(default_factory=list)
     finish: str | None = None
-    annotations: int = 0
+    annotations: int | None = 0
     images: int = 0
     audio: bool = False
-    logprobs: int = 0
+    logprobs: int | None = 0
     details: int = 0
     function: Call | None = None
+    cited: set[str] = field(default_factory=set)
+    found: set[str] = field(default_factory=set)
+    signatures: set[str] = field(default_factory=set)
+    pictures: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -58,6 +69,8 @@ class Tokens:
     reasoning: int
     prompt_audio: int = 0
     completion_audio: int = 0
+    prompt_image: int = 0
+    completion_image: int = 0
 
 
 @dataclass
@@ -155,6 +168,8 @@ def read_tokens(usage: Any) -> Tokens | None:
         reasoning=next((count for count in reasoning_places if count is not None), 0),
         prompt_audio=read.get("audio_tokens") or 0,
         completion_audio=written.get("audio_tokens") or 0,
+        prompt_image=read.get("image_tokens") or 0,
+        completion_image=written.get("image_tokens") or 0,
     )
 
 
@@ -176,11 +191,14 @@ class _ChoiceReader:
         choice.text += text
         choice.reasoning += (message.get("reasoning") or message.get("reasoning_content") or "") + thought
         choice.refusal += message.get("refusal") or ""
-        choice.annotations += len(message.get("annotations") or ())
+        choice.annotations = (choice.annotations or 0) + len(message.get("annotations") or ())
         choice.images += len(message.get("images") or ())
+        choice.pictures += [picture(image["image_url"]["url"]) for image in message.get("images") or ()]
+        choice.cited |= {note["url_citation"]["url"] for note in message.get("annotations") or () if url_of(note)}
         choice.details += len(message.get("reasoning_details") or ())
+        choice.signatures |= signatures_of(message.get("reasoning_details") or ())
         choice.audio = choice.audio or any((message.get("audio") or {}).values())
-        choice.logprobs += len((source.get("logprobs") or {}).get("content") or ())
+        choice.logprobs = (choice.logprobs or 0) + len((source.get("logprobs") or {}).get("content") or ())
         for call in message.get("tool_calls") or ():
             self._call(call)
         function = message.get("function_call")
@@ -247,6 +265,20 @@ def parsed(arguments: str) -> Any:
         return arguments
 
 
+def url_of(annotation: dict[str, Any]) -> str | None:
+    return (annotation.get("url_citation") or {}).get("url")
+
+
+def picture(url: str) -> str:
+    """A digest, since the bytes of a data URL are long."""
+    return hashlib.sha256(url.encode()).hexdigest()[:16]
+
+
+def signatures_of(details: Iterable[dict[str, Any]]) -> set[str]:
+    """What a vendor wants back, of `reasoning_details`."""
+    return {value for detail in details for name in ("signature", "data") if (value := detail.get(name))}
+
+
 def _text_and_thought(content: Any) -> tuple[str, str]:
     if content is None:
         return "", ""
@@ -268,17 +300,24 @@ _CONTEXT_WORDS = re.compile(r"context.length|maximum context|too many tokens|pro
 
 @dataclass
 class Refusal:
-    """What a caller is told: status and code, and words of the provider's that the message must, or must not, hold."""
+    """What a caller is told: status and code, and words of the provider's that the message must, or must not, hold.
+
+    `retry_after`: seconds that the provider wants to be waited for.
+    """
 
     status: int
     code: str | None
     relayed: str | None = None
     hidden: str | None = None
+    retry_after: int | None = None
 
 
 def read_refusal(status: int, body: bytes) -> Refusal:
+    return refusal_of(status, *_words(body))
+
+
+def refusal_of(status: int, message: str | None, code: str | None) -> Refusal:
     """By the error table, for an error answer of a custom provider that takes any model name."""
-    message, code = _words(body)
     if status in (401, 403):
         return Refusal(502, "upstream_auth_error", hidden=message)
     if status == 402 or (status == 429 and "quota" in (message or "") and "exceeded" in (message or "")):

@@ -7,11 +7,13 @@ which has none of these.
 
 from typing import Any
 
+NO_MODEL = "deployment"
+
 
 def in_our_words(request: dict[str, Any]) -> dict[str, Any]:
     ours = dict(request)
     if ours.get("model") is None:
-        ours["model"] = "deployment"
+        ours["model"] = NO_MODEL
     if isinstance(ours.get("tools"), list):
         ours["tools"] = [{"type": "function", **tool} if "function" in tool else tool for tool in ours["tools"]]
     if ours.get("tool_choice") == "any":

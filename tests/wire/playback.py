@@ -4,22 +4,25 @@ Nothing here waits for anything, so that one exchange runs to its end without an
 """
 
 import json
+import mimetypes
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
+from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain.errors import UPSTREAM_ERROR, UpstreamError
 from llmgateway.domain.identity import ApiKey, Project
 from llmgateway.domain.record import LogRecord
-from llmgateway.domain.routing import Credential, HttpRequest, Provider, Timeouts
+from llmgateway.domain.routing import Credential, HttpRequest, Model, Protocol, Provider, Timeouts
 from llmgateway.domain.usage import Price
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
 from llmgateway.engine.snapshot import Snapshot
-from llmgateway.wire.openai_chat.upstream import OpenAIChat
+from llmgateway.wire.upstream import Upstream
 from tests.support.corpus import Recording
 from tests.wire.dialects import in_our_words
 
@@ -46,6 +49,23 @@ def random_pieces(seed: int, longest: int = 64) -> Split:
         return pieces
 
     return split
+
+
+FETCHED = b"fetched from "
+_CODECS = {
+    "openai-chat": ("openai_chat", "OpenAIChat"),
+    "openai-responses": ("openai_responses", "OpenAIResponses"),
+    "anthropic": ("anthropic", "Anthropic"),
+    "google": ("gemini", "Gemini"),
+    "bedrock": ("bedrock", "Bedrock"),
+    "cohere": ("cohere", "Cohere"),
+}
+
+
+def codec_of(protocol: str) -> Upstream:
+    """The gateway's own; imported when it is asked for."""
+    package, name = _CODECS[protocol]
+    return getattr(import_module(f"llmgateway.wire.{package}.upstream"), name)()
 
 
 class PlayedAnswer:
@@ -145,44 +165,51 @@ class Ledger:
             then()
 
 
-class Fetchless:
-    """Implements `Fetcher`: links are taken for good, and nothing is ever fetched."""
+class MarkedFetcher:
+    """Implements `Fetcher`: what a link leads to are bytes that name it, so that they can be known again."""
 
     def check(self, url: str, *, param: str) -> None: ...
 
     async def fetch(self, url: str, *, param: str, limit: int, types: tuple[str, ...]) -> tuple[str, bytes]:
-        raise AssertionError(f"{param} was fetched: {url}")
+        named, _ = mimetypes.guess_type(urlsplit(url).path)
+        return named or types[0].replace("*", "png"), FETCHED + url.encode()
 
 
 class Playback:
-    """A gateway in front of one custom provider that answers with recordings. `clean`: the native lane may be used."""
+    """A gateway in front of one custom provider that answers with recordings. `clean`: the native lane may be used.
 
-    def __init__(self, *, clean: bool, price: Price | None = None) -> None:
+    `beside`: further rows and models, for requests that name them.
+    """
+
+    def __init__(
+        self,
+        *,
+        clean: bool,
+        protocol: Protocol = "openai-chat",
+        price: Price | None = None,
+        beside: tuple[Sequence[Provider], Sequence[Model]] = ((), ()),
+    ) -> None:
+        compatible = protocol == "openai-chat"
         provider = Provider(
             id="recorded",
+            protocol=protocol,
             base_url="http://upstream.test/v1",
             clean=clean,
             any_model=True,
             custom=True,
-            unknown_fields="pass",
-            quirks=("reasoning_object",),
+            unknown_fields="pass" if compatible else "list",
+            quirks=("reasoning_object",) if compatible else (),
         )
+        self.protocol = protocol
         self.player = Player()
         self.ledger = Ledger()
         self.bugs: list[BaseException] = []
         self.gateway = Gateway(
-            snapshot=Snapshot(
-                catalog=Catalog(providers=[provider], models=[]),
-                keys=[KEY],
-                credentials=[Credential(provider="recorded", secret=SECRET, fingerprint="0123456789abcdef")],
-                protocols=frozenset(("openai-chat",)),
-                instance_id="i_1",
-                today=date(2026, 1, 1),
-            ),
-            codecs={"openai-chat": OpenAIChat()},
+            snapshot=_snapshot(provider, beside),
+            codecs={protocol: codec_of(protocol)},
             transport=self.player,
             journal=self.ledger,
-            fetcher=Fetchless(),
+            fetcher=MarkedFetcher(),
             meters=Meters(),
             report=lambda _, error: self.bugs.append(error),
         )
@@ -208,6 +235,18 @@ class Playback:
         return client
 
 
+def _snapshot(provider: Provider, beside: tuple[Sequence[Provider], Sequence[Model]]) -> Snapshot:
+    rows, models = (provider, *beside[0]), beside[1]
+    return Snapshot(
+        catalog=Catalog(providers=rows, models=models),
+        keys=[KEY],
+        credentials=[Credential(provider=row.id, secret=SECRET, fingerprint="0123456789abcdef") for row in rows],
+        protocols=frozenset((provider.protocol,)),
+        instance_id="i_1",
+        today=date(2026, 1, 1),
+    )
+
+
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
     try:
         coroutine.send(None)
@@ -223,10 +262,12 @@ def request_for(recording: Recording, *, streamed: bool) -> bytes:
     if recording.request is not None and recording.status == 200:
         source = {name: value for name, value in recording.request.items() if name not in ("stream", "stream_options")}
     source["model"] = f"recorded/{source.get('model') or 'model'}"
-    source = in_our_words(source)
-    if streamed:
-        source["stream"] = True
-    return json.dumps(source).encode()
+    return in_form(in_our_words(source), streamed=streamed)
+
+
+def in_form(source: dict[str, Any], *, streamed: bool) -> bytes:
+    """A request that has no form yet, asking for a stream or for a whole answer."""
+    return json.dumps({**source, "stream": True} if streamed else source).encode()
 
 
 def uses_functions(recording: Recording) -> bool:

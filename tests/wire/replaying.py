@@ -1,19 +1,21 @@
 """Asks the gateway for a recording's answer, in one form or another, and compares what it tells with the recording."""
 
+from typing import Any
+
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
 from tests.support.corpus import Recording
 from tests.support.independent_chat_reader import Answer, Refusal, read_refusal, read_stream, read_whole
 from tests.wire.comparison import differences
-from tests.wire.playback import Client, Playback, Split, in_one_piece, request_for, uses_functions
+from tests.wire.playback import Client, Playback, Split, in_form, in_one_piece, request_for, uses_functions
 from tests.wire.told import events_of, read_told_stream, read_told_whole
 
 _EVENT_STREAM = b"text/event-stream"
 
 
 def held(recording: Recording) -> Answer:
-    """What a recorded 200 holds, by the independent reader."""
+    """What a recorded 200 of the chat protocol holds, by the independent reader."""
     read = read_stream if recording.streamed else read_whole
     return read(recording.body, functions=uses_functions(recording))
 
@@ -25,11 +27,13 @@ def played(
     streamed: bool | None = None,
     body: bytes | None = None,
     split: Split = in_one_piece,
+    request: dict[str, Any] | None = None,
 ) -> Client:
-    """One exchange. `streamed`: the form the client asks for, as recorded if it is None."""
+    """One exchange. `streamed`: the form the client asks for, as recorded if it is None. `request`: what is asked,
+    the recorded chat request if it is None."""
     asked = recording.streamed if streamed is None else streamed
     return playback.ask(
-        request_for(recording, streamed=asked),
+        request_for(recording, streamed=asked) if request is None else in_form(request, streamed=asked),
         status=recording.status,
         headers=recording.headers,
         body=recording.body if body is None else body,
@@ -49,8 +53,11 @@ def told(client: Client) -> Answer:
 def mistakes(playback: Playback, recording: Recording, client: Client) -> list[str]:
     """Everything in which the telling, or the record of it, is not what was recorded."""
     if recording.status != 200:
-        return _misread_refusal(read_refusal(recording.status, recording.body), client)
-    want = held(recording)
+        return misread_refusal(read_refusal(recording.status, recording.body), client)
+    return misread(held(recording), playback, client)
+
+
+def misread(want: Answer, playback: Playback, client: Client) -> list[str]:
     try:
         got = told(client)
     except AssertionError as broken:
@@ -73,10 +80,12 @@ def mistakes(playback: Playback, recording: Recording, client: Client) -> list[s
     return found
 
 
-def _misread_refusal(want: Refusal, client: Client) -> list[str]:
+def misread_refusal(want: Refusal, client: Client) -> list[str]:
     error, found = client.error, list[str]()
     if (client.status, error["code"]) != (want.status, want.code):
         found.append(f"told {client.status} {error['code']}, not {want.status} {want.code}")
+    if want.retry_after is not None and (b"retry-after", b"%d" % want.retry_after) not in client.headers:
+        found.append(f"told no retry-after of {want.retry_after} s: {client.headers}")
     if want.relayed and want.relayed[:300] not in error["message"]:
         found.append(f"the provider's words are missing: {error['message']}")
     if want.hidden and want.hidden in error["message"]:

@@ -5,9 +5,10 @@ per choice, usage once and last, one [DONE] with nothing after it, and no null w
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from tests.support.independent_chat_reader import Answer, Call, Tokens, Told, parsed
+from tests.support.independent_chat_reader import Answer, Call, Tokens, Told, parsed, picture, signatures_of, url_of
 
 NEVER_NULL = ("tool_calls", "function_call", "annotations", "images", "audio", "reasoning", "reasoning_details")
 LISTS = ("tool_calls", "images", "annotations", "reasoning_details")
@@ -27,18 +28,21 @@ def read_told_stream(events: list[dict[str, Any]]) -> Answer:
     """Text is appended, calls are merged by index; nothing cleverer than that."""
     check_stream(events)
     answer = Answer(id=events[0]["id"])
+    details: dict[tuple[int, int], dict[str, str]] = {}
     for event in events:
         if "error" in event:
             answer.error = event["error"]
         for choice in event["choices"]:
             told = answer.choices.setdefault(choice["index"], Told())
             _add(told, choice["delta"], choice)
+            _grow(details, choice["index"], choice["delta"].get("reasoning_details", ()))
     last = events[-1]
     answer.choices = {
         index: told for index, told in answer.choices.items() if told.finish or answer.error or not _is_naive(last)
     }
-    for told in answer.choices.values():
+    for index, told in answer.choices.items():
         _parse_arguments(told)
+        told.signatures |= signatures_of([detail for (choice, _), detail in details.items() if choice == index])
     answer.tokens = tokens_of(last.get("usage"))
     answer.model = (last.get("metadata") or {}).get("reported_model")
     return answer
@@ -56,6 +60,7 @@ def read_told_whole(body: bytes) -> Answer:
         told = answer.choices[choice["index"]] = Told()
         message = choice["message"]
         _add(told, {**message, "tool_calls": _numbered(message.get("tool_calls", []))}, choice)
+        told.signatures |= signatures_of(message.get("reasoning_details", ()))
         _parse_arguments(told)
     return answer
 
@@ -75,6 +80,8 @@ def tokens_of(usage: dict[str, Any] | None) -> Tokens | None:
         reasoning=written["reasoning_tokens"],
         prompt_audio=read["audio_tokens"],
         completion_audio=written["audio_tokens"],
+        prompt_image=read["image_tokens"],
+        completion_image=written["image_tokens"],
     )
 
 
@@ -152,6 +159,15 @@ def _has_null(value: Any) -> bool:
     return isinstance(value, dict) and any(member is None or _has_null(member) for member in value.values())
 
 
+def _grow(details: dict[tuple[int, int], dict[str, str]], choice: int, additions: Iterable[dict[str, Any]]) -> None:
+    """Details of one index are one detail, whose texts are appended."""
+    for addition in additions:
+        whole = details.setdefault((choice, addition["index"]), {})
+        for name in ("signature", "data"):
+            if addition.get(name):
+                whole[name] = whole.get(name, "") + addition[name]
+
+
 def _numbered(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**call, "index": place} for place, call in enumerate(calls)]
 
@@ -164,22 +180,31 @@ def _add(told: Told, delta: dict[str, Any], choice: dict[str, Any]) -> None:
     told.text += delta.get("content") or ""
     told.reasoning += delta.get("reasoning", "")
     told.refusal += delta.get("refusal") or ""
-    told.annotations += len(delta.get("annotations", ()))
+    told.annotations = (told.annotations or 0) + len(delta.get("annotations", ()))
+    told.cited |= {url for note in delta.get("annotations", ()) if (url := url_of(note))}
     told.images += len(delta.get("images", ()))
+    told.pictures += [picture(image["image_url"]["url"]) for image in delta.get("images", ())]
     told.details += len(delta.get("reasoning_details", ()))
     told.audio = told.audio or "audio" in delta
-    told.logprobs += len((choice.get("logprobs") or {}).get("content") or ())
+    told.logprobs = (told.logprobs or 0) + len((choice.get("logprobs") or {}).get("content") or ())
     told.finish = choice["finish_reason"] or told.finish
     for call in delta.get("tool_calls", ()):
         body = call.get("function") or call.get("custom") or {}
         if call["index"] == len(told.calls):
             told.calls.append(Call("", "", call["id"]))
+        told.signatures |= _signature_of(call)
         told.calls[call["index"]].name += body.get("name", "")
         told.calls[call["index"]].arguments += body.get("arguments", body.get("input", ""))
     function = delta.get("function_call")
     if function is not None:
         told.function = told.function or Call(function.get("name", ""), "")
         told.function.arguments += function.get("arguments", "")
+
+
+def _signature_of(call: dict[str, Any]) -> set[str]:
+    """Google's, of a call (ai.google.dev/gemini-api/docs/thought-signatures)."""
+    given = call.get("extra_content", {}).get("google", {}).get("thought_signature")
+    return {given} if given else set()
 
 
 def _parse_arguments(told: Told) -> None:

@@ -1,0 +1,41 @@
+"""Rules by which requests of the chat protocol, OpenAI's and compatible ones, count as the same."""
+
+from tests.wire.dialects import NO_MODEL, in_our_words
+from tests.wire.sameness.everywhere import Body, default
+
+
+def dialects_are_ours(body: Body) -> None:
+    """Vendors' SDKs have their own words for what OpenAI says otherwise (tests/wire/dialects.py)."""
+    body.update(in_our_words(body))
+
+
+def usage_is_always_asked_for(body: Body) -> None:
+    """The gateway asks for the usage of every stream, since it accounts for it; whether a client is told is another
+    matter."""
+    if "stream_options" in body:
+        default(body["stream_options"], include_usage=True)
+        default(body["stream_options"], include_usage=False)
+        default(body, stream_options={})
+    default(body, usage={"include": True})
+
+
+def limit_has_one_name(body: Body) -> None:
+    """`max_tokens` is the older name of `max_completion_tokens`
+    (platform.openai.com/docs/api-reference/chat/create)."""
+    if "max_tokens" in body:
+        body.setdefault("max_completion_tokens", body.pop("max_tokens"))
+
+
+def defaults_are_absent(body: Body) -> None:
+    """No tools, no stop words and no functions are what an empty list says; a message without text is an empty one."""
+    default(body, tools=[], stop=[], functions=[], tool_choice="auto", n=1)
+    for message in body["messages"]:
+        if message["role"] in ("system", "developer", "user"):
+            message.setdefault("content", "")
+
+
+def model_stood_in_the_path(want: Body, got: Body) -> None:
+    """Azure names the deployment in the path, so that some clients leave the model out of the body."""
+    if want["model"] == NO_MODEL:
+        del want["model"]
+        got.pop("model", None)
