@@ -11,7 +11,7 @@ from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.openai_responses.upstream import OpenAIResponses
 from tests.support.corpus import Recording, recordings
 from tests.support.responses_sdk_reader import spoken
-from tests.wire.playback import KEY, SECRET, Client, Fetchless, Ledger, Playback, Player, Split, in_one_piece
+from tests.wire.playback import KEY, SECRET, Client, Ledger, MarkedFetcher, Playback, Player, Split, in_one_piece
 
 ASKED = b'{"model":"recorded/m","messages":[{"role":"user","content":"Hello"}],"stream":%b}'
 ANSWERS = tuple(one for one in recordings() if spoken(one) and one.status == 200)
@@ -48,7 +48,7 @@ class ResponsesPlayback(Playback):
             codecs={"openai-responses": OpenAIResponses()},
             transport=self.player,
             journal=self.ledger,
-            fetcher=Fetchless(),
+            fetcher=MarkedFetcher(),
             meters=Meters(),
             report=lambda _, error: self.bugs.append(error),
         )

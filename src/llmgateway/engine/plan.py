@@ -13,7 +13,7 @@ from llmgateway.domain.routing import Deployment, Excluded, RoutePlan
 from llmgateway.engine.address import how_to_set
 from llmgateway.engine.snapshot import Route, Snapshot
 from llmgateway.engine.tokens import estimate_prompt
-from llmgateway.wire.protocols import chat_only, prefers_responses
+from llmgateway.wire.openai_responses.vocabulary import chat_only, prefers_responses
 
 _CONTEXT_MARGIN: Final = 0.8
 _PLACES: Final = {

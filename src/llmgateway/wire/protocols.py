@@ -3,29 +3,28 @@
 Paths hold `{model}`, the upstream name of a mapping, percent-encoded. What a provider does differently is in its row.
 """
 
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, Final, cast
+from typing import Final
 
 import msgspec
 
-from llmgateway.domain.chat import Chat
-from llmgateway.wire.openai_chat.vocabulary import VOCABULARY as OPENAI_CHAT
+from llmgateway.wire.anthropic import vocabulary as anthropic
+from llmgateway.wire.anthropic.upstream import Anthropic
+from llmgateway.wire.bedrock import vocabulary as bedrock
+from llmgateway.wire.bedrock.upstream import Bedrock
+from llmgateway.wire.cohere import vocabulary as cohere
+from llmgateway.wire.cohere.upstream import Cohere
+from llmgateway.wire.gemini import vocabulary as gemini
+from llmgateway.wire.gemini.upstream import Gemini
+from llmgateway.wire.openai_chat import vocabulary as openai_chat
+from llmgateway.wire.openai_chat.upstream import OpenAIChat
+from llmgateway.wire.openai_responses import vocabulary as openai_responses
+from llmgateway.wire.openai_responses.upstream import OpenAIResponses
 from llmgateway.wire.upstream import Upstream
 from llmgateway.wire.vocabulary import Vocabulary
 
 _FILES: Final = frozenset(("file",))
 _ALL_MEDIA: Final = frozenset(("image_url", "file"))
 _JSON: Final = frozenset(("json_object", "json_schema"))
-_PACKAGES: Final = {
-    "openai-chat": ("openai_chat", "OpenAIChat"),
-    "openai-responses": ("openai_responses", "OpenAIResponses"),
-    "anthropic": ("anthropic", "Anthropic"),
-    "google": ("gemini", "Gemini"),
-    "bedrock": ("bedrock", "Bedrock"),
-    "cohere": ("cohere", "Cohere"),
-}
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,29 +51,16 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     private: bool = True
 
 
-def _module(package: str, name: str) -> Any:
-    """A module of a protocol's package, None where there is no such package yet."""
-    parent = f"llmgateway.wire.{package}"
-    if find_spec(parent) is None or find_spec(f"{parent}.{name}") is None:
-        return None
-    return import_module(f"{parent}.{name}")
-
-
-def _vocabulary(package: str) -> Vocabulary:
-    module = _module(package, "vocabulary")
-    return OPENAI_CHAT if module is None else cast(Vocabulary, module.VOCABULARY)
-
-
 PROTOCOLS: Final[dict[str, Dialect]] = {
-    "openai-chat": Dialect(vocabulary=OPENAI_CHAT, path="/chat/completions"),
+    "openai-chat": Dialect(vocabulary=openai_chat.VOCABULARY, path="/chat/completions"),
     "openai-responses": Dialect(
-        vocabulary=_vocabulary("openai_responses"),
+        vocabulary=openai_responses.VOCABULARY,
         path="/responses",
         inline=frozenset(),
         replays="openai-responses-v1",
     ),
     "anthropic": Dialect(
-        vocabulary=_vocabulary("anthropic"),
+        vocabulary=anthropic.VOCABULARY,
         path="/messages",
         auth="header:x-api-key",
         headers={"anthropic-version": "2023-06-01"},
@@ -85,7 +71,7 @@ PROTOCOLS: Final[dict[str, Dialect]] = {
         private=False,
     ),
     "google": Dialect(
-        vocabulary=_vocabulary("gemini"),
+        vocabulary=gemini.VOCABULARY,
         path="/models/{model}:generateContent",
         stream_path="/models/{model}:streamGenerateContent?alt=sse",
         auth="header:x-goog-api-key",
@@ -95,7 +81,7 @@ PROTOCOLS: Final[dict[str, Dialect]] = {
         replays="google-gemini-v1",
     ),
     "bedrock": Dialect(
-        vocabulary=_vocabulary("bedrock"),
+        vocabulary=bedrock.VOCABULARY,
         path="/model/{model}/converse",
         stream_path="/model/{model}/converse-stream",
         inline=_ALL_MEDIA,
@@ -105,32 +91,17 @@ PROTOCOLS: Final[dict[str, Dialect]] = {
         replayers=r"anthropic|claude",
         private=False,
     ),
-    "cohere": Dialect(vocabulary=_vocabulary("cohere"), path="/chat", emulates=_JSON),
+    "cohere": Dialect(vocabulary=cohere.VOCABULARY, path="/chat", emulates=_JSON),
 }
 
 
 def codecs() -> dict[str, Upstream]:
-    """A codec for every protocol there is one for."""
-    made: dict[str, Upstream] = {}
-    for protocol, (package, name) in _PACKAGES.items():
-        module = _module(package, "upstream")
-        if module is not None:
-            made[protocol] = cast(Upstream, getattr(module, name)())
-    return made
-
-
-def emulations() -> dict[str, Callable[..., str | None]]:
-    """By protocol: how its codec asks for a response format that it cannot hold the model to; see the codecs."""
-    modules = {protocol: _module(package, "vocabulary") for protocol, (package, _) in _PACKAGES.items()}
-    return {protocol: module.emulates for protocol, module in modules.items() if hasattr(module, "emulates")}
-
-
-def _nothing(_: Chat, **__: bool) -> str | None:
-    return None
-
-
-_RESPONSES: Final = _module("openai_responses", "vocabulary")
-prefers_responses: Final[Callable[..., str | None]] = getattr(_RESPONSES, "prefers_responses", _nothing)
-"""JSON path of the first field of a chat that only OpenAI's responses protocol can honour, or None."""
-chat_only: Final[Callable[[Chat], str | None]] = getattr(_RESPONSES, "chat_only", _nothing)
-"""JSON path of the first field of a chat that only OpenAI's chat protocol carries, or None."""
+    """A codec for every protocol."""
+    return {
+        "openai-chat": OpenAIChat(),
+        "openai-responses": OpenAIResponses(),
+        "anthropic": Anthropic(),
+        "google": Gemini(),
+        "bedrock": Bedrock(),
+        "cohere": Cohere(),
+    }
