@@ -43,8 +43,8 @@ def to(_: Recording) -> Deployment:
 
 def frames_of(recording: Recording) -> bytes:
     """The recorded frames; around events of which only the JSON was kept, frames of our own."""
-    if recording.raw:
-        return recording.raw
+    if not recording.body.startswith(b"{"):
+        return recording.body
     events = [json.loads(line) for line in recording.body.splitlines()]
     return b"".join(event(kind, payload) for one in events for kind, payload in one.items())
 

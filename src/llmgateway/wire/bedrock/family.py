@@ -78,15 +78,8 @@ def _claude(name: str, *, structured: bool) -> Family:
     model sees fit since 4.6 and always in two lines (docs.aws.amazon.com/bedrock/latest/userguide:
     claude-messages-adaptive-thinking, structured-output; platform.claude.com/docs/en/build-with-claude/thinking).
     """
-    found = _CLAUDE.search(name.replace(".", "-"))
-    version: tuple[int, int] = (3, 0)
-    model = ""
-    if found is not None:
-        model = found["name"] or ""
-        version = (int(found["old"] or found["major"] or 2), int(found["oldminor"] or found["minor"] or 0))
+    model, version = _generation(name.replace(".", "-"))
     lifelong = model in _LIFELONG
-    if lifelong and version < _FIRST_LIFELONG:
-        version = _FIRST_LIFELONG
     return Family(
         vendor="claude",
         version=version,
@@ -101,6 +94,16 @@ def _claude(name: str, *, structured: bool) -> Family:
         one_sampler=(4, 1) <= version <= (4, 6),
         caches=True,
     )
+
+
+def _generation(name: str) -> tuple[str, tuple[int, int]]:
+    """`claude-3-7-sonnet-20250219` → sonnet, (3, 7)."""
+    found = _CLAUDE.search(name)
+    if found is None:
+        return "", (3, 0)
+    model = found["name"] or ""
+    version = int(found["old"] or found["major"] or 2), int(found["oldminor"] or found["minor"] or 0)
+    return model, max(version, _FIRST_LIFELONG) if model in _LIFELONG else version
 
 
 def _off(model: str, version: tuple[int, int]) -> Off:
