@@ -66,7 +66,7 @@ def _add(told: Told, candidate: dict[str, Any]) -> None:
             told.calls.append(Call(call["name"], call.get("args", {}), call.get("id")))
         elif "inlineData" in part:
             told.images += 1
-    told.logprobs += len(candidate.get("logprobsResult", {}).get("chosenCandidates", ()))
+    told.logprobs = (told.logprobs or 0) + len(candidate.get("logprobsResult", {}).get("chosenCandidates", ()))
     told.annotations = _citations(candidate.get("groundingMetadata", {})) or told.annotations
     reason = candidate.get("finishReason")
     if reason is not None:

@@ -56,8 +56,8 @@ def _add(told: Told, item: Any) -> None:
             if part.type == "refusal":
                 told.refusal += part.refusal
             elif part.type == "output_text":
-                told.annotations += len(part.annotations or ())
-                told.logprobs += len(part.logprobs or ())
+                told.annotations = (told.annotations or 0) + len(part.annotations or ())
+                told.logprobs = (told.logprobs or 0) + len(part.logprobs or ())
     elif item.type == "reasoning":
         told.reasoning += "".join(part.text for part in (*(item.summary or ()), *(item.content or ())))
         told.details += len(item.summary or ()) + len(item.content or ()) + bool(item.encrypted_content)
