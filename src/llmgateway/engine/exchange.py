@@ -13,6 +13,7 @@ from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.reply import Chunk, Delta
 from llmgateway.domain.routing import Attempt, Deployment, RoutePlan
 from llmgateway.domain.usage import Usage, cost_of
+from llmgateway.engine.heal import Healer
 
 
 class RequestFacts(msgspec.Struct):
@@ -58,6 +59,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     first_content_ns: int = 0
     first_reasoning_ns: int = 0
     content_characters: int = 0
+    healer: Healer | None = None
     relayed: bool = False
     settled: bool = False
 

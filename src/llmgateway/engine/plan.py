@@ -10,6 +10,7 @@ from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.routing import Deployment, Excluded, RoutePlan
+from llmgateway.engine.heal import JSON_FORMATS
 from llmgateway.engine.snapshot import Route, Snapshot
 from llmgateway.engine.tokens import estimate_prompt
 
@@ -23,7 +24,7 @@ def plan_route(chat: Chat, *, snapshot: Snapshot) -> RoutePlan:
     if route is None:
         raise _unknown_model(chat.request.model, snapshot)
     excluded = route.excluded
-    for deployment in route.deployments:
+    for deployment in _natives_first(chat, route.deployments):
         reason = _incapable(chat, deployment) or _too_long(chat, deployment)
         if reason is None:
             return RoutePlan((deployment,), route.provider, excluded)
@@ -51,6 +52,8 @@ def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
     mapping, provider, request = to.mapping, to.provider, chat.request
     if chat.traits.needs:
         for capability, param in chat.traits.needs.items():
+            if capability in JSON_FORMATS and capability in mapping.lacks:
+                continue  # asked for in words, and healed
             if capability in mapping.lacks or _field(param) in provider.parameters.refuse or _unsayable(capability, to):
                 return Excluded(mapping.provider, mapping.model, f"capability:{capability}", param)
     if to.parameters.pass_unknown:
@@ -63,6 +66,14 @@ def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
     if request.service_tier not in (None, "auto", "default") and "service_tier" in provider.parameters.drop:
         return Excluded(mapping.provider, mapping.model, "parameter:service_tier", "service_tier")
     return None
+
+
+def _natives_first(chat: Chat, deployments: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
+    """Those that keep to a JSON format by themselves come before those that are asked to in words."""
+    shape = chat.request.response_format
+    if shape is None or shape.type not in JSON_FORMATS:
+        return deployments
+    return tuple(sorted(deployments, key=lambda to: shape.type in to.mapping.lacks))
 
 
 def _field(param: str) -> str:

@@ -9,11 +9,15 @@ SECRET = "acme-secret-2718281828"
 
 
 def deployment(
-    *, lacks: frozenset[str] = frozenset(), policy: ParameterPolicy | None = None, **members: Any
+    *,
+    lacks: frozenset[str] = frozenset(),
+    has: frozenset[str] = frozenset(),
+    policy: ParameterPolicy | None = None,
+    **members: Any,
 ) -> Deployment:
     """Of the provider `acme`, whose row has the given members."""
     provider = Provider(id="acme", parameters=policy or ParameterPolicy(), **members)
-    mapping = Mapping(provider="acme", model="m", upstream="acme-m-1", lacks=lacks)
+    mapping = Mapping(provider="acme", model="m", upstream="acme-m-1", lacks=lacks, has=has)
     return Deployment(
         provider=provider,
         mapping=mapping,

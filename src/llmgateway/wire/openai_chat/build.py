@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.routing import Deployment, HttpRequest
+from llmgateway.wire.openai_chat.emulation import emulates, native_format, with_instruction
 from llmgateway.wire.params import CONSUMED, OURS
 
 _INCLUDE_USAGE: Final = Raw(b'{"include_usage":true}')
@@ -39,10 +40,24 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
             _policy(name, span, to, body, dropped)
     if chat.raw.keys() & OURS - {"model", "messages"} or chat.streamed:
         _ours(chat, to, body, dropped)
+    if "response_format" in body and emulates(chat, to=to) is not None:
+        _emulated(chat, to, body)
     for name, text in plan.force.items():
         body[name] = Raw(text.encode())
     head = to.head_stream if chat.streamed else to.head
     return HttpRequest(to.origin, head, msgspec.json.encode(body)), tuple(dropped)
+
+
+def _emulated(chat: Chat, to: Deployment, body: dict[str, Raw]) -> None:
+    """JSON is asked for in words; of `response_format` at most JSON mode remains."""
+    schema = chat.request.response_format is not None and chat.request.response_format.type == "json_schema"
+    native = native_format(to) if schema else None
+    if native is None:
+        del body["response_format"]
+    else:
+        body["response_format"] = native
+    messages = with_instruction(_MESSAGES.decode(body["messages"]), chat)
+    body["messages"] = Raw(msgspec.json.encode(messages))
 
 
 def _policy(name: str, span: Raw, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
