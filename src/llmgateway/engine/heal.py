@@ -5,7 +5,7 @@ where a codec could only ask the model for JSON in words (`EMULATES`). Reasoning
 comes. How JSON is found and mended is `mend`'s knowledge, what fits a schema `conform`'s.
 """
 
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import UNSET
@@ -120,9 +120,8 @@ class _HealingDecoder:
             pieces = [piece for choice in chunk.choices if (piece := self._choice(choice)) is not None]
             if pieces:
                 told.append(Chunk(pieces, id=chunk.id, reported_model=chunk.reported_model))
-            had_choices = bool(chunk.choices)
-            chunk.choices = [choice for choice in chunk.choices if _says_something(choice)]
-            if chunk.choices or not had_choices or chunk.usage is not None or chunk.extra or chunk.id:
+            chunk.choices = [choice for choice in chunk.choices if choice.tells]
+            if chunk.tells:
                 told.append(chunk)
         return told
 
@@ -145,16 +144,3 @@ class _HealingDecoder:
         if choice.delta.role is not UNSET:
             delta.role, choice.delta.role = choice.delta.role, UNSET
         return ChoiceDelta(choice.index, delta)
-
-
-def _says_something(choice: ChoiceDelta) -> Any:
-    """Whether anything is left of it: a role, a member, logprobs or the end."""
-    delta = choice.delta
-    return (
-        choice.finish_reason is not None
-        or choice.logprobs is not None
-        or choice.extra
-        or delta.role is not UNSET
-        or delta.has_content
-        or delta.extra
-    )
