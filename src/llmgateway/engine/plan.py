@@ -87,7 +87,7 @@ def _unsayable(capability: str, to: Deployment) -> bool:
     return (
         capability == "reasoning_max_tokens"
         and to.protocol == "openai-chat"
-        and "reasoning_object" not in to.provider.quirks
+        and not to.parameters.says_tokens
         and capability not in to.mapping.has
     )
 

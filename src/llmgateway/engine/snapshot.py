@@ -25,6 +25,7 @@ from llmgateway.domain.routing import (
     Timeouts,
 )
 from llmgateway.wire.params import compile_parameters
+from llmgateway.wire.quirks import quirks_for
 from llmgateway.wire.sign import authorization_line
 
 _REMEMBERED: Final = 10_000
@@ -124,7 +125,7 @@ class Snapshot:
         return (_UNKNOWN_PRICE if price is None else 3 * price.input + price.output, -weight)
 
     def _compiled(self, mapping: Mapping, region: str | None) -> Deployment:
-        provider = self.catalog.providers[mapping.provider]
+        provider = _of_mapping(self.catalog.providers[mapping.provider], mapping)
         credential = self.credentials[provider.id][0]
         url = urlsplit(provider.base_url.replace("{region}", region or ""))
         scheme = cast("Literal['http', 'https']", url.scheme)
@@ -159,6 +160,12 @@ class Snapshot:
             f"x-llmgateway-hop: {self.instance_id}",
         ]
         return "".join(f"{line}\r\n" for line in lines if line).encode("latin-1")
+
+
+def _of_mapping(provider: Provider, mapping: Mapping) -> Provider:
+    """The row as it holds for one offer: quirks of other models left out."""
+    quirks = quirks_for(provider.quirks, mapping.upstream)
+    return provider if quirks == provider.quirks else msgspec.structs.replace(provider, quirks=quirks)
 
 
 def _slow(timeouts: Timeouts) -> Timeouts:

@@ -35,9 +35,11 @@ def native_format(to: Deployment) -> Raw | None:
     return _JSON_OBJECT if "json_object" in to.mapping.has else None
 
 
-def with_instruction(messages: list[dict[str, Raw]], chat: Chat) -> list[dict[str, Raw]]:
+def with_instruction(messages: list[dict[str, Raw]], chat: Chat, *, to: Deployment) -> list[dict[str, Raw]]:
     """The messages with the instruction in the first system message."""
     text = instruction(chat)
+    if "no_system_role" in to.provider.quirks:
+        return [{"role": Raw(b'"user"'), "content": _raw(text)}, *messages]
     first = messages[0]
     role = msgspec.json.decode(first["role"]) if "role" in first else None
     if role not in _SYSTEM:
