@@ -175,7 +175,8 @@ _BEDROCK_STREAMS = (
 _BEDROCK_WHOLE = json.dumps({"output": {"message": {"role": "assistant", "content": [
     {"reasoningContent": {"reasoningText": {"text": "Hm", "signature": "c2ln"}}}, {"text": "Hi"},
     {"reasoningContent": {"redactedContent": "eA=="}},
-    {"toolUse": {"toolUseId": "t", "name": "f", "input": {"a": 1}}}]}}, "stopReason": "end_turn", **_BEDROCK_USAGE}).encode()  # fmt: skip
+    {"toolUse": {"toolUseId": "t", "name": "f", "input": {"a": 1}}}]}},
+    "stopReason": "end_turn", **_BEDROCK_USAGE}).encode()  # fmt: skip
 _COHERE_USAGE = {
     "billed_units": {"input_tokens": 5, "output_tokens": 7},
     "tokens": {"input_tokens": 5, "output_tokens": 7},
@@ -194,7 +195,8 @@ _COHERE_STREAMS = (
         _cohere("content-start", {"content": {"type": "text", "text": ""}}),
         _cohere("content-delta", {"content": {"text": "Hi"}}),
         _cohere("content-end", None),
-        _cohere("citation-start", {"citations": {"start": 0, "end": 2, "text": "Hi", "sources": [{"type": "tool", "id": "t"}]}}),
+        _cohere("citation-start", {"citations": {"start": 0, "end": 2, "text": "Hi", "sources": [
+            {"type": "tool", "id": "t"}]}}),
         _cohere("tool-call-start", {"tool_calls": _COHERE_CALL}),
         _cohere("tool-call-delta", {"tool_calls": {"function": {"arguments": "{}"}}}),
         _cohere("tool-call-end", None),
@@ -205,7 +207,8 @@ _COHERE_STREAMS = (
 _COHERE_WHOLE = json.dumps({"id": "i", "finish_reason": "COMPLETE", "usage": _COHERE_USAGE, "message": {
     "role": "assistant", "content": [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "Hi"}],
     "tool_plan": "p", "tool_calls": [_COHERE_CALL], "citations": [
-        {"start": 0, "end": 2, "text": "Hi", "sources": [{"type": "document", "id": "d", "document": {}}]}]}}).encode()  # fmt: skip
+        {"start": 0, "end": 2, "text": "Hi", "sources": [
+            {"type": "document", "id": "d", "document": {}}]}]}}).encode()  # fmt: skip
 
 CHAT_STREAMS, CHAT_WHOLES = _CHAT_STREAMS, _CHAT_WHOLE
 ANTHROPIC_STREAMS, ANTHROPIC_WHOLES = _ANTHROPIC_STREAMS, (json.dumps(_ANTHROPIC_MESSAGE).encode(),)
