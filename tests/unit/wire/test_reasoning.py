@@ -116,6 +116,11 @@ def test_tokens_are_said_where_they_can_be(style: str, said: dict[str, Any]) -> 
     assert not deployment().parameters.says_tokens
 
 
+def test_tokens_are_said_in_our_words_to_an_offer_that_takes_them_without_a_style() -> None:
+    to = deployment(has=frozenset(("reasoning_max_tokens",)))
+    assert asked(to, reasoning={"max_tokens": 2000}) == ({"reasoning": {"max_tokens": 2000}}, ())
+
+
 def test_tokens_stay_below_the_limit_of_the_answer_where_they_must() -> None:
     said, dropped = asked(of_style("tokens"), reasoning_effort="high", max_tokens=5000)
     assert (said["thinking"]["budget_tokens"], dropped) == (4999, ())

@@ -112,6 +112,8 @@ def say_reasoning(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: lis
     if reasoning is not None and reasoning.max_tokens is not None:
         if style.budget:
             _say_tokens(reasoning.max_tokens, "reasoning.max_tokens", style, chat, body, dropped)
+        else:  # only an offer that says it takes a number gets here
+            body["reasoning"] = chat.raw["reasoning"]
         return
     effort = request.reasoning_effort or (reasoning.effort if reasoning is not None else None)
     if effort is not None:
