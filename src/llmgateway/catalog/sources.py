@@ -61,6 +61,12 @@ class Package(msgspec.Struct, frozen=True):
     npm: str = ""
 
 
+class Interleaved(msgspec.Struct, frozen=True):
+    """`field`: the member of a message in which earlier reasoning is sent back."""
+
+    field: str = ""
+
+
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
@@ -76,6 +82,7 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
     cost: ListedPrice | None = None
     status: str = ""
     provider: Package | None = None
+    interleaved: bool | Interleaved | None = None
 
 
 class ListedProvider(msgspec.Struct, frozen=True, kw_only=True):

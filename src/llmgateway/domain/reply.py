@@ -73,6 +73,19 @@ class ChoiceDelta(Struct):
     raw_finish_reason: str | None = None
     extra: dict[str, Any] | None = None
 
+    @property
+    def tells(self) -> bool:
+        """Anything a client would miss: a role, content, a member nobody knows, logprobs or the end."""
+        delta = self.delta
+        return bool(
+            self.finish_reason is not None
+            or self.logprobs is not None
+            or self.extra
+            or delta.role is not UNSET
+            or delta.has_content
+            or delta.extra
+        )
+
 
 class Wire(Struct, frozen=True):
     """Events of one upstream read that may be forwarded as they are, but for the envelope.
@@ -103,6 +116,21 @@ class Chunk(Struct):
     error: UpstreamError | None = None
     wire: Wire | None = None
     done: bool = False
+
+    @property
+    def tells(self) -> bool:
+        """Anything anybody would miss."""
+        return bool(
+            self.choices
+            or self.usage is not None
+            or self.extra
+            or self.id
+            or self.reported_model
+            or self.service_tier
+            or self.error is not None
+            or self.wire is not None
+            or self.done
+        )
 
 
 _TEXT: Final = ("content", "reasoning", "refusal")

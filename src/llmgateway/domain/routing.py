@@ -55,7 +55,7 @@ class ParameterPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     `rename`: our name → theirs. `drop`: harmless parameters it lacks (left out and listed). `refuse`: parameters it
     lacks whose loss would change the answer (the mapping is excluded). `clamp`: name → its maximum. `force`: name →
-    JSON text that is always sent.
+    JSON text that is always sent. `takes`: fields of its own that are sent on as the caller wrote them.
     """
 
     rename: dict[str, str] = {}
@@ -63,6 +63,7 @@ class ParameterPolicy(msgspec.Struct, frozen=True, kw_only=True):
     refuse: tuple[str, ...] = ()
     clamp: dict[str, float] = {}
     force: dict[str, str] = {}
+    takes: tuple[str, ...] = ()
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +113,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
     `clean`: its stream deltas keep our invariants, so that the native lane may forward them. `unknown_fields`:
     `pass` sends fields nobody knows on, `list` leaves them out and lists them. `any_model`: takes any model name
-    (custom providers without a models list). `aggregator`: resells other vendors' models.
+    (custom providers without a models list). `aggregator`: resells other vendors' models. `quirks`: names from
+    wire/quirks.py, each with `@pattern` where it holds for some upstream names only.
     """
 
     id: str
@@ -215,6 +217,8 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `untouched`: fields sent as the caller wrote them. `rename`: sent under another name. `listed`: left out and told.
     `clamp`: maxima. `force`: name → JSON text, always sent. `pass_unknown`: fields nobody knows are sent on.
+    `fixed`: of the listed ones, the one value that is sent all the same. `reasoning`: the style in which reasoning is
+    asked for. `rewrites_messages`: a quirk looks at every message.
 
     `lacks`: capabilities it does not have; `refuse`: fields it has no word for and that are never left out. A request
     that needs one of them goes elsewhere; one of `excluding` keeps it away by being there at all. `tiers`: the service
@@ -227,6 +231,9 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     clamp: dict[str, float]
     force: dict[str, str]
     pass_unknown: bool
+    fixed: dict[str, float] = {}
+    reasoning: str = ""
+    rewrites_messages: bool = False
     lacks: frozenset[str] = frozenset()
     refuse: frozenset[str] = frozenset()
     excluding: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.reply import Chunk, Fold
 from llmgateway.domain.routing import Attempt, Deployment, HttpRequest
 from llmgateway.engine.exchange import Exchange, RequestFacts
+from llmgateway.engine.heal import healer
 from llmgateway.engine.media import inlined
 from llmgateway.engine.ports import Fetcher, Signer, Transport, UpstreamResponse
 from llmgateway.engine.recall import Recall
@@ -74,6 +75,8 @@ async def _try(
 ) -> Committed:
     to = tried.deployment
     request, exchange.dropped = codec.build(chat, to=to)
+    if chat.request.response_format is not None or chat.request.plugins is not None:
+        _begin_healing(exchange, chat, to)
     if exchange.facts.hops or exchange.facts.simulator:
         request = _with_headers(request, exchange.facts, to=to)
     if to.signing and signer is not None:
@@ -87,6 +90,8 @@ async def _try(
         if _is_stream(response, codec.stream_type, expected=chat.streamed, to=to):
             return await _open_stream(exchange, chat, response, codec=codec, to=to)
         chunk = codec.whole(await response.body(limit=MAX_WHOLE_BYTES), chat=chat, to=to)
+        if exchange.healer is not None:
+            chunk = exchange.healer.whole(chunk)
         exchange.observe(chunk)
         _refuse_empty(exchange, chunk, to)
     except BaseException:
@@ -94,6 +99,13 @@ async def _try(
         raise
     response.close()
     return Committed([chunk], None, None)
+
+
+def _begin_healing(exchange: Exchange, chat: Chat, to: Deployment) -> None:
+    """Of this attempt alone. The plugin without a JSON format has nothing to do, which the caller is told."""
+    exchange.healer = healer(chat, to=to)
+    if chat.request.plugins and exchange.healer is None:
+        exchange.dropped = (*exchange.dropped, "plugins")
 
 
 def _time_left_s(exchange: Exchange, chat: Chat, tried: Attempt) -> float:
@@ -143,7 +155,10 @@ async def _open_stream(
     exchange: Exchange, chat: Chat, response: UpstreamResponse, *, codec: Upstream, to: Deployment
 ) -> Committed:
     """Reads until the first content, or to the end of an answer that has none."""
-    decoder = codec.decoder(chat=chat, to=to)
+    if exchange.healer is None:
+        decoder = codec.decoder(chat=chat, to=to)
+    else:
+        decoder = exchange.healer.decoder(codec, chat=chat, to=to)
     held: list[Chunk] = []
     ended = False
     received = 0

@@ -13,6 +13,7 @@ from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.domain.routing import Attempt, Deployment, RoutePlan
 from llmgateway.domain.usage import Usage, cost_of
+from llmgateway.engine.heal import Healer
 from llmgateway.engine.recall import Recall, Thought
 
 
@@ -56,6 +57,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     first_reasoning_ns: int = 0
     content_characters: int = 0
     thoughts: dict[int, Thought] | None = None
+    healer: Healer | None = None
     relayed: bool = False
     settled: bool = False
 

@@ -11,6 +11,7 @@ from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.routing import Deployment, Excluded, RoutePlan
 from llmgateway.engine.address import how_to_set
+from llmgateway.engine.heal import JSON_FORMATS
 from llmgateway.engine.snapshot import Route, Snapshot
 from llmgateway.engine.tokens import estimate_prompt
 from llmgateway.wire.openai_responses.vocabulary import chat_only, prefers_responses
@@ -31,7 +32,7 @@ def plan_route(chat: Chat, *, snapshot: Snapshot) -> RoutePlan:
     if route is None:
         raise _unknown_model(chat.request.model, snapshot)
     excluded = route.excluded
-    for offered in route.deployments:
+    for offered in _natives_first(chat, route.deployments):
         deployment, reason = offered, None
         if offered.responses is not None and (wish := _wish(chat, offered)) is not None:
             deployment, reason = offered.responses, _conflict(chat, offered, wish)
@@ -95,6 +96,14 @@ def _asks(name: str, chat: Chat) -> bool:
     if name == "service_tier":
         return chat.request.service_tier not in ("auto", "default")
     return name != "top_logprobs" or bool(chat.request.top_logprobs)
+
+
+def _natives_first(chat: Chat, deployments: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
+    """Those that keep to a JSON format by themselves come before those that are asked to in words."""
+    shape = chat.request.response_format
+    if shape is None or shape.type not in JSON_FORMATS:
+        return deployments
+    return tuple(sorted(deployments, key=lambda to: shape.type in to.mapping.lacks))
 
 
 def _field(param: str) -> str:

@@ -109,6 +109,7 @@ def _metadata(exchange: Exchange, attempt: Attempt, routing: list[RoutingEntry])
         False,
         exchange.dropped,
         reported if reported is not None and reported != sent else msgspec.UNSET,
+        msgspec.UNSET if exchange.healer is None else exchange.healer.told,
     )
 
 

@@ -26,6 +26,7 @@ from llmgateway.domain.routing import (
 from llmgateway.engine.address import Address, UnreachableError, located, speaks
 from llmgateway.wire.params import compile_parameters
 from llmgateway.wire.protocols import PROTOCOLS, Dialect
+from llmgateway.wire.quirks import quirks_for
 from llmgateway.wire.sign import authorization_line, signing
 
 _REMEMBERED: Final = 10_000
@@ -152,7 +153,8 @@ class Snapshot:
         return (_UNKNOWN_PRICE if mapping.price is None else 3 * mapping.price.input + mapping.price.output, -weight)
 
     def _compiled(self, mapping: Mapping, address: Address, *, region: str | None) -> Deployment:
-        provider, protocol = address.provider, address.provider.protocol
+        protocol = address.provider.protocol
+        provider = _of_mapping(address.provider, mapping)
         credential = self.credentials[provider.id][0]
         dialect = PROTOCOLS[protocol]
         return Deployment(
@@ -208,6 +210,12 @@ class Snapshot:
             f"x-llmgateway-hop: {self.instance_id}",
         ]
         return "".join(f"{line}\r\n" for line in lines if line).encode("latin-1")
+
+
+def _of_mapping(provider: Provider, mapping: Mapping) -> Provider:
+    """The row as it holds for one offer: quirks of other models left out."""
+    quirks = quirks_for(provider.quirks, mapping.upstream)
+    return provider if quirks == provider.quirks else msgspec.structs.replace(provider, quirks=quirks)
 
 
 def _inline(provider: Provider, dialect: Dialect) -> frozenset[str]:

@@ -134,6 +134,7 @@ def _provider(name: str, given: ProviderSettings | None, known: Provider | None)
         "unknown_fields": given.unknown_fields,
         "regions": given.regions,
         "parameters": given.parameters,
+        "quirks": (*row.quirks, *given.quirks) if given.quirks else None,
         "priority": given.priority,
         "allow_private_network": given.allow_private_network,
         "timeouts": _timeouts(given.timeout_s, row.timeouts),

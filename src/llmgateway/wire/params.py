@@ -8,8 +8,10 @@ loss would change the answer are never left out: `plan` sends such a request els
 from typing import Final
 
 from llmgateway.domain.chat import REQUEST_FIELDS
-from llmgateway.domain.routing import Mapping, ParameterPlan, Provider
+from llmgateway.domain.routing import Mapping, ParameterPlan, ParameterPolicy, Provider
+from llmgateway.wire.openai_chat.reasoning import says_tokens, style_named
 from llmgateway.wire.openai_chat.vocabulary import VOCABULARY as OPENAI_CHAT
+from llmgateway.wire.quirks import REWRITES_MESSAGES
 from llmgateway.wire.vocabulary import Vocabulary
 
 CONSUMED: Final = frozenset(("usage", "include_reasoning", "reasoningText", "provider", "transforms", "route"))
@@ -77,7 +79,8 @@ REFUSABLE: Final = frozenset(
 """Fields that must not get lost: a protocol without a word for one is no place for a request that uses it."""
 
 _BY_PRESENCE: Final = frozenset(("audio", "effort", "image_config", "service_tier", "top_logprobs"))
-_FIXED_SAMPLING: Final = frozenset(("temperature", "top_p", "frequency_penalty", "presence_penalty"))
+_FIXED_SAMPLING: Final = {"temperature": 1.0, "top_p": 1.0, "frequency_penalty": 0.0, "presence_penalty": 0.0}
+"""What models without a temperature take all the same (platform.openai.com/docs/guides/reasoning)."""
 
 
 def compile_parameters(
@@ -89,32 +92,50 @@ def compile_parameters(
     emulates: frozenset[str] = frozenset(),
     tiers: frozenset[str] = frozenset(),
 ) -> ParameterPlan:
-    """The plan of one mapping. `lacks`: what offers have at this address only if they say so. `emulates`: what the
-    codec makes up for. `tiers`: the service tiers that the protocol knows, empty = any."""
+    """The plan of one mapping; quirks are those of the mapping, patterns resolved. `lacks`: what offers have at this
+    address only if they say so. `emulates`: what the codec makes up for. `tiers`: the service tiers that the protocol
+    knows, empty = any."""
     policy = provider.parameters
     words = frozenset[str]().union(*[vocabulary.quirks.get(quirk, ()) for quirk in provider.quirks])
+    if vocabulary is OPENAI_CHAT and says_tokens(provider.quirks):
+        words |= {"reasoning_max_tokens"}
     fields = vocabulary.fields | words
     pass_unknown = vocabulary.is_open and provider.unknown_fields == "pass"
     listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields)
+    fixed: dict[str, float] = {}
     if "temperature" in mapping.lacks:
-        listed |= _FIXED_SAMPLING
-    refuse = set(policy.refuse) if pass_unknown else set(policy.refuse) | (REFUSABLE - fields)
-    if "service_tier" in policy.drop or "service_tier" in refuse:
-        refuse.add("service_tier")
+        fixed = {name: value for name, value in _FIXED_SAMPLING.items() if name not in listed}
+        listed |= fixed.keys()
+    refuse = _refused(policy, fields, pass_unknown=pass_unknown)
+    if "service_tier" in refuse:
         listed.add("service_tier")
-    if "tools" in refuse:
-        refuse.add("functions")
     touched = OURS | CONSUMED | listed | set(policy.rename) | set(policy.clamp) | set(policy.force)
+    style = style_named(provider.quirks)
+    if style or "reasoning" in mapping.lacks:
+        touched |= {"reasoning_effort"}
     missing = vocabulary.lacks | ((vocabulary.rare | lacks) - mapping.has) | mapping.lacks
     return ParameterPlan(
-        untouched=REQUEST_FIELDS - touched,
+        untouched=(REQUEST_FIELDS - touched) | set(policy.takes),
         rename=dict(policy.rename),
         listed=frozenset(listed),
         clamp=dict(policy.clamp),
         force=dict(policy.force),
         pass_unknown=pass_unknown,
+        fixed=fixed,
+        reasoning=style,
+        rewrites_messages=not REWRITES_MESSAGES.isdisjoint(provider.quirks),
         lacks=missing - words - emulates,
-        refuse=frozenset(refuse),
+        refuse=refuse,
         excluding=tuple(sorted(refuse & _BY_PRESENCE)),
         tiers=tiers,
     )
+
+
+def _refused(policy: ParameterPolicy, fields: frozenset[str], *, pass_unknown: bool) -> frozenset[str]:
+    """The old `functions` are tools by another name."""
+    refuse = set(policy.refuse) if pass_unknown else set(policy.refuse) | (REFUSABLE - fields)
+    if "service_tier" in policy.drop:
+        refuse.add("service_tier")
+    if "tools" in refuse:
+        refuse.add("functions")
+    return frozenset(refuse)

@@ -52,7 +52,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PROTOCOLS: Final[dict[str, Dialect]] = {
-    "openai-chat": Dialect(vocabulary=openai_chat.VOCABULARY, path="/chat/completions"),
+    "openai-chat": Dialect(vocabulary=openai_chat.VOCABULARY, path="/chat/completions", emulates=_JSON),
     "openai-responses": Dialect(
         vocabulary=openai_responses.VOCABULARY,
         path="/responses",

@@ -102,7 +102,6 @@ ASKING: list[tuple[str, dict[str, Any], str]] = [
     ("tools", {"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
     ("tools", {"functions": [{"name": "f"}]}, "functions"),
     ("vision", {"messages": [{"role": "user", "content": [IMAGE]}]}, "messages[0].content[0].type"),
-    ("json_schema", {"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format.type"),
     ("n", {"n": 2}, "n"),
     ("stop", {"stop": ["x"]}, "stop"),
     ("logprobs", {"logprobs": True}, "logprobs"),

@@ -338,3 +338,27 @@ def test_another_base_url_moves_all_endpoints(tmp_path: Path) -> None:
     (row,) = cloud(load(file, environ={}), known, K="k").providers
     assert (row.base_url, row.endpoints[0].base_url, row.endpoints[0].path) == ("http://127.0.0.1:1/here", "", "/x")
     assert row.region_urls == {}
+
+
+def test_a_base_url_with_an_unset_variable_is_not_used_and_says_which() -> None:
+    known = {"cloud": Provider(id="cloud", base_url="https://api.example/${ACCOUNT_ID}/v1", env=("CLOUD_KEY",))}
+    found = operator_rows(Settings(), environ={"CLOUD_KEY": "sk-1"}, catalog_providers=known, fingerprint=str)
+    assert found.credentials == ()
+    assert "ACCOUNT_ID" in found.warnings[0]
+
+
+def test_quirks_come_on_top_of_the_catalogues(tmp_path: Path) -> None:
+    text = '[providers.mine]\nbase_url = "http://127.0.0.1:1/v1"\nquirks = ["think_open@r1"]\n'
+    assert provider(rows(tmp_path, text), "mine").quirks == ("think_open@r1",)
+    known = {"openai": Provider(id="openai", base_url="https://o/v1", quirks=("prefix",))}
+    file = tmp_path / "other.toml"
+    file.write_text('[providers.openai]\nquirks = ["!prefix", "think_tags"]\n')
+    settings = load(file, environ={})
+    found = operator_rows(settings, environ={}, catalog_providers=known, fingerprint=str)
+    assert provider(found, "openai").quirks == ("prefix", "!prefix", "think_tags")
+
+
+def test_a_quirk_that_does_not_exist_is_a_mistake_with_a_suggestion(tmp_path: Path) -> None:
+    text = '[providers.mine]\nbase_url = "http://127.0.0.1:1/v1"\nquirks = ["think_tag"]\n'
+    with pytest.raises(SettingsError, match="think_tags"):
+        rows(tmp_path, text)

@@ -77,10 +77,18 @@ def test_only_harmless_parameters_are_ever_left_out() -> None:
     assert built(deployment(policy=POLICY), stop=["x"])[0]["stop"] == ["x"]
 
 
-def test_models_without_temperature_are_spared_all_sampling() -> None:
-    sent, dropped = built(deployment(lacks=frozenset(("temperature",))), temperature=1, top_p=1, presence_penalty=0)
+def test_models_without_temperature_are_spared_all_sampling_but_its_defaults() -> None:
+    to = deployment(lacks=frozenset(("temperature",)))
+    sent, dropped = built(to, temperature=0.5, top_p=0.9, presence_penalty=1)
     assert sent.keys() == {"model", "messages"}
     assert set(dropped) == {"temperature", "top_p", "presence_penalty"}
+    sent, dropped = built(to, temperature=1, top_p=1.0, presence_penalty=0)
+    assert (sent["temperature"], sent["top_p"], sent["presence_penalty"], dropped) == (1, 1, 0, ())
+
+
+def test_fields_of_a_vendors_own_are_sent_on_to_it() -> None:
+    sent, dropped = built(deployment(policy=ParameterPolicy(takes=("search_mode",))), search_mode="web", other=1)
+    assert (sent["search_mode"], dropped) == ("web", ("other",))
 
 
 @pytest.mark.parametrize("role", ["system", "developer", "user"])

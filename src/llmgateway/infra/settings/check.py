@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from llmgateway.infra.settings.mistakes import Findings
+from llmgateway.infra.settings.mistakes import Findings, nearest
 from llmgateway.infra.settings.model import KeySettings, ModelSettings, ProviderSettings, Settings
 from llmgateway.infra.settings.positions import Path
+from llmgateway.wire.quirks import QUIRKS, complaint
 
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -74,6 +75,12 @@ def _provider(name: str, provider: ProviderSettings, findings: Findings) -> None
     _regions(provider.regions or (), (*path, "regions"), findings)
     if provider.parameters is not None:
         _forced(provider.parameters.force, (*path, "parameters", "force"), findings)
+    for index, quirk in enumerate(provider.quirks):
+        wrong = complaint(quirk)
+        if wrong is not None:
+            near = nearest(quirk.partition("@")[0], among=QUIRKS)
+            expected = "a quirk of docs/quirks.md, such as think_tags, or think_tags@pattern"
+            findings.add((*path, "quirks", index), given=wrong, expected=expected, suggestion=near)
     seen: set[str] = set()
     for index, model in enumerate(provider.models or ()):
         _model(model, (*path, "models", index), findings)

@@ -172,7 +172,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A known provider's differences, or a custom provider. None keeps the catalogue's value.
 
     `api_keys`: None reads the provider's own environment variables, an empty list switches it off. `models`: None on
-    a custom provider takes any model name. `variables`: values of the names in its addresses.
+    a custom provider takes any model name. `variables`: values of the names in its addresses. `quirks` come on top of
+    the catalogue's.
     """
 
     api_keys: tuple[Secret, ...] | None = None
@@ -191,6 +192,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     clean: bool | None = None
     unknown_fields: Literal["pass", "list"] | None = None
     parameters: ParameterPolicy | None = None
+    quirks: tuple[str, ...] = ()
     priority: Fraction | None = None
 
 

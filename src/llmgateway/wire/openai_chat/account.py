@@ -43,8 +43,18 @@ class RoutingEntry(Struct, frozen=True):
     latency_ms: int
 
 
+class Healing(Struct, frozen=True):
+    """What response healing did. `method`: fence, extract, repair or complete; `schema_valid` None: nothing to say."""
+
+    healed: bool
+    method: str | None
+    schema_valid: bool | None
+
+
 class Metadata(Struct, frozen=True):
-    """Every key of the API page is always there; `reported_model` only where the answer names another model."""
+    """Every key of the API page is always there; `reported_model` only where the answer names another model, `healing`
+    only where it was applied.
+    """
 
     request_id: str
     requested_model: str
@@ -58,6 +68,7 @@ class Metadata(Struct, frozen=True):
     cached: bool
     dropped_parameters: tuple[str, ...]
     reported_model: str | UnsetType = UNSET
+    healing: Healing | UnsetType = UNSET
 
 
 class ErrorMetadata(Struct, frozen=True):

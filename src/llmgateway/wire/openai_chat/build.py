@@ -11,15 +11,14 @@ from msgspec import Raw
 
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.routing import Deployment, HttpRequest
+from llmgateway.wire.openai_chat.emulation import emulates, native_format, with_instruction
+from llmgateway.wire.openai_chat.messages import MESSAGES, rewritten
+from llmgateway.wire.openai_chat.reasoning import say_reasoning
 from llmgateway.wire.params import CONSUMED, OURS
 
 _INCLUDE_USAGE: Final = Raw(b'{"include_usage":true}')
 _INCLUDE_USAGE_PLAIN: Final = Raw(b'{"include_usage":true,"include_obfuscation":false}')
-_EMPTY: Final = Raw(b'""')
-_ROLES_WITH_CONTENT: Final = frozenset(("system", "developer", "user"))
-_MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _TOOLS: Final = msgspec.json.Decoder(list[Raw])
-_REASONING_MEMBERS: Final = ("reasoning", "reasoning_content", "reasoning_details")
 
 
 def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
@@ -28,28 +27,55 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     dropped: list[str] = []
     body: dict[str, Raw] = {}
     untouched = plan.untouched
+    rebuild = chat.traits.rebuild or plan.rewrites_messages
     for name, span in chat.raw.items():
         if name in untouched:
             body[name] = span
         elif name == "model":
             body["model"] = Raw(msgspec.json.encode(to.mapping.upstream))
         elif name == "messages":
-            body["messages"] = _messages(chat, span, to, dropped) if chat.traits.rebuild else span
-        elif name not in OURS and name not in CONSUMED:
+            body["messages"] = _messages(chat, span, to, dropped) if rebuild else span
+        elif name not in OURS and name not in CONSUMED and name != "reasoning_effort":
             _policy(name, span, to, body, dropped)
-    if chat.raw.keys() & OURS - {"model", "messages"} or chat.streamed:
+    if chat.raw.keys() & OURS - {"model", "messages"} or chat.streamed or _worded(chat, to):
         _ours(chat, to, body, dropped)
+    if "response_format" in body and emulates(chat, to=to) is not None:
+        _emulated(chat, to, body)
     for name, text in plan.force.items():
         body[name] = Raw(text.encode())
     head = to.head_stream if chat.streamed else to.head
     return HttpRequest(to.origin, head, msgspec.json.encode(body)), tuple(dropped)
 
 
+def _worded(chat: Chat, to: Deployment) -> bool:
+    """The effort has to be said in other words."""
+    return chat.request.reasoning_effort is not None and "reasoning_effort" not in to.parameters.untouched
+
+
+def _messages(chat: Chat, span: Raw, to: Deployment, dropped: list[str]) -> Raw:
+    return Raw(msgspec.json.encode(rewritten(chat, span, to, dropped)))
+
+
+def _emulated(chat: Chat, to: Deployment, body: dict[str, Raw]) -> None:
+    """JSON is asked for in words; of `response_format` at most JSON mode remains."""
+    schema = chat.request.response_format is not None and chat.request.response_format.type == "json_schema"
+    native = native_format(to) if schema else None
+    if native is None:
+        del body["response_format"]
+    else:
+        body["response_format"] = native
+    messages = with_instruction(MESSAGES.decode(body["messages"]), chat, to=to)
+    body["messages"] = Raw(msgspec.json.encode(messages))
+
+
 def _policy(name: str, span: Raw, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
     """A field with a rule of its own at this provider, or one nobody knows."""
     plan = to.parameters
     if name in plan.listed:
-        dropped.append(name)
+        if name in plan.fixed and msgspec.json.decode(span) == plan.fixed[name]:
+            body[name] = span
+        else:
+            dropped.append(name)
     elif name in plan.clamp:
         value = msgspec.json.decode(span, type=float)
         body[plan.rename.get(name, name)] = span if value <= plan.clamp[name] else Raw(_number(plan.clamp[name]))
@@ -77,8 +103,10 @@ def _ours(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str]) 
         _tools(chat, to, body, dropped)
     if request.web_search and "web_search_options" not in body:
         body["web_search_options"] = Raw(b"{}")
-    if request.reasoning is not None:
-        _reasoning(chat, to, body, dropped)
+    if request.reasoning is not None or _worded(chat, to):
+        say_reasoning(chat, to, body, dropped)
+    if request.tool_choice == "required" and "tool_choice_any" in to.provider.quirks:
+        body["tool_choice"] = Raw(b'"any"')
     for name in ("effort", "image_config", "sensitive_word_check"):
         if getattr(request, name) is not None:
             if to.parameters.pass_unknown or name in to.provider.quirks:
@@ -119,38 +147,3 @@ def _location(location: dict[str, Raw]) -> dict[str, Any]:
         return dict(location)
     place = {name: span for name, span in location.items() if name != "type"}
     return {"type": "approximate", "approximate": place}
-
-
-def _reasoning(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
-    """Vendors with a `reasoning` object get ours, others the effort alone; a budget goes to who says it takes one."""
-    reasoning = chat.request.reasoning
-    if reasoning is None:
-        return
-    if "reasoning_object" in to.provider.quirks or reasoning.max_tokens is not None:
-        body["reasoning"] = chat.raw["reasoning"]
-        return
-    if reasoning.effort is not None:
-        body["reasoning_effort"] = Raw(msgspec.json.encode(reasoning.effort))
-    if reasoning.summary is not None:
-        dropped.append("reasoning.summary")
-
-
-def _messages(chat: Chat, span: Raw, to: Deployment, dropped: list[str]) -> Raw:
-    """Missing contents become empty strings; earlier reasoning goes to providers that take it, under their name."""
-    messages = _MESSAGES.decode(span)
-    quirks = to.provider.quirks
-    for message, typed in zip(messages, chat.request.messages, strict=True):
-        if typed.content is None and typed.role in _ROLES_WITH_CONTENT:
-            message["content"] = _EMPTY
-        if typed.reasoning is None and typed.reasoning_content is None and not typed.reasoning_details:
-            continue
-        for name in _REASONING_MEMBERS:
-            if name in message and f"replay:{name}" not in quirks and not to.parameters.pass_unknown:
-                del message[name]
-        text = typed.reasoning if typed.reasoning is not None else typed.reasoning_content
-        if "replay:reasoning_content" in quirks and text is not None:
-            message["reasoning_content"] = Raw(msgspec.json.encode(text))
-            message.pop("reasoning", None)
-        elif not any(name in message for name in _REASONING_MEMBERS) and "messages[].reasoning" not in dropped:
-            dropped.append("messages[].reasoning")
-    return Raw(msgspec.json.encode(messages))

@@ -7,9 +7,12 @@ from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import Chunk
 from llmgateway.domain.routing import Deployment, HttpRequest
 from llmgateway.wire.openai_chat.build import build_request
+from llmgateway.wire.openai_chat.citations import QUIRK as CITATIONS
+from llmgateway.wire.openai_chat.citations import CitingDecoder, cited
 from llmgateway.wire.openai_chat.errors import read_error
 from llmgateway.wire.openai_chat.stream import ChatDecoder
 from llmgateway.wire.openai_chat.whole import read_whole
+from llmgateway.wire.tags import TaggedDecoder, untagged, variant_of
 from llmgateway.wire.upstream import Decoder
 
 
@@ -22,15 +25,23 @@ class OpenAIChat:
         return build_request(chat, to=to)
 
     def whole(self, body: bytes, *, chat: Chat, to: Deployment) -> Chunk:
-        return read_whole(body, to=to, functions=bool(chat.request.functions), indexed=chat.streamed)
+        chunk = read_whole(body, to=to, functions=bool(chat.request.functions), indexed=chat.streamed)
+        if to.provider.quirks:
+            variant = variant_of(to)
+            chunk = chunk if variant is None else untagged(chunk, variant)
+            chunk = cited(chunk) if CITATIONS in to.provider.quirks else chunk
+        return chunk
 
     def decoder(self, *, chat: Chat, to: Deployment) -> Decoder:
-        return ChatDecoder(
-            to=to,
-            functions=bool(chat.request.functions),
-            native=to.provider.clean and chat.streamed,
-            streamed=chat.streamed,
+        functions, quirks = bool(chat.request.functions), to.provider.quirks
+        variant, cites = (variant_of(to), CITATIONS in quirks) if quirks else (None, False)
+        forwards = chat.streamed and variant is None and not cites
+        decoder: Decoder = ChatDecoder(
+            to=to, functions=functions, native=to.provider.clean and forwards, streamed=forwards
         )
+        if variant is not None:
+            decoder = TaggedDecoder(decoder, variant)
+        return CitingDecoder(decoder) if cites else decoder
 
     def error(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, to: Deployment
