@@ -60,7 +60,6 @@ CONSUMED = {
     "route": '"fallback"',
     "routing": '"auto"',
     "models": '["told/free"]',
-    "plugins": '[{"id": "response-healing"}]',
     "onboarding": "true",
 }
 """Understood here, never sent on and never listed."""
@@ -144,6 +143,27 @@ def test_a_consumed_field_is_neither_sent_nor_listed(
     assert sent.listed == []
 
 
+@pytest.mark.parametrize("model", ["told/free", "plain/strict"])
+def test_a_plugin_without_anything_to_do_is_listed(gateway: Gateway, upstream: ToldUpstream, model: str) -> None:
+    sent = Sent(gateway, upstream, model, {"plugins": '[{"id": "response-healing"}]'})
+    assert (set(sent.spans), sent.listed) == ({"model", "messages"}, ["plugins"])
+
+
+def test_a_plugin_with_something_to_do_is_not(gateway: Gateway, upstream: ToldUpstream) -> None:
+    fields = {"plugins": '[{"id": "response-healing"}]', "response_format": '{"type":"json_object"}'}
+    sent = Sent(gateway, upstream, "told/free", fields)
+    assert (set(sent.spans), sent.listed) == ({"model", "messages", "response_format"}, [])
+    assert set(sent.answer.json["metadata"]["healing"]) == {"healed", "method", "schema_valid"}
+
+
+def test_a_format_that_a_model_lacks_is_asked_for_in_words(gateway: Gateway, upstream: ToldUpstream) -> None:
+    """The answer says whether it was healed."""
+    sent = Sent(gateway, upstream, "listed/small", {"response_format": UNTOUCHED["response_format"]})
+    assert sent.answer.status == 200, sent.answer.body
+    assert sent.answer.json["metadata"]["healing"]["schema_valid"] in (True, False, None)
+    assert sent.listed == []
+
+
 @pytest.mark.parametrize("field", ["free_models_only", "no_reasoning"])
 def test_what_only_auto_heeds_is_listed(gateway: Gateway, upstream: ToldUpstream, field: str) -> None:
     sent = Sent(gateway, upstream, "told/free", {field: "true"})
@@ -202,7 +222,6 @@ IMAGE = '[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data
         ({"logprobs": "true"}, "logprobs"),
         ({"tools": f"[{TOOL}]"}, "tools"),
         ({"messages": IMAGE}, "messages[0].content[0].type"),
-        ({"response_format": UNTOUCHED["response_format"]}, "response_format.type"),
         ({"routing": '"price"'}, "routing"),
         ({"models": '["a", "b"]'}, "models"),
     ],
