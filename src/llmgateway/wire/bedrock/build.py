@@ -15,7 +15,7 @@ from llmgateway.wire.bedrock.conversation import Conversation
 from llmgateway.wire.bedrock.family import Family, family_of
 from llmgateway.wire.bedrock.thinking import Reasoned, reasoning_fields
 from llmgateway.wire.bedrock.tools import QUIET, ToolPlan, forced_schema, plan_tools, schema_text, single_call
-from llmgateway.wire.bedrock.vocabulary import NATIVE, VOCABULARY, emulates
+from llmgateway.wire.bedrock.vocabulary import NATIVE, VOCABULARY, emulates, held_to
 from llmgateway.wire.params import CONSUMED, OURS
 from llmgateway.wire.spans import value_of
 
@@ -62,7 +62,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     additional = _additional(chat, to, family, reasoned, tools, dropped)
     if additional:
         body["additionalModelRequestFields"] = {**additional, **_own_fields(chat)}
-    _options(chat, emulation, body, dropped)
+    _options(chat, family, emulation, body, dropped)
     _remainder(chat, to, body, dropped)
     head = to.head_stream if chat.streamed else to.head
     return HttpRequest(to.origin, head, msgspec.json.encode(body)), tuple(dropped)
@@ -145,12 +145,13 @@ def _own_fields(chat: Chat) -> dict[str, Any]:
     return own if isinstance(own, dict) else {}  # pyright: ignore[reportUnknownVariableType]  # JSON of a caller
 
 
-def _options(chat: Chat, emulation: str | None, body: dict[str, Any], dropped: dict[str, None]) -> None:
+def _options(chat: Chat, family: Family, emulation: str | None, body: dict[str, Any], dropped: dict[str, None]) -> None:
     request = chat.request
     shape = request.response_format
     if shape is not None and shape.type == "json_schema" and emulation is None and shape.json_schema is not None:
         schema = shape.json_schema
-        told: dict[str, Any] = {"schema": schema_text(schema), "name": schema.name}
+        held = held_to(schema.schema or {}, family=family) or b"{}"
+        told: dict[str, Any] = {"schema": bytes(held).decode(), "name": schema.name}
         if schema.description:
             told["description"] = schema.description
         body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": told}}}

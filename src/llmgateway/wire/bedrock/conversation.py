@@ -16,7 +16,7 @@ from llmgateway.domain.errors import INVALID_VALUE, UpstreamError
 from llmgateway.wire.bedrock.family import Family
 from llmgateway.wire.bedrock.media import audio_block, document_block, image_block
 from llmgateway.wire.bedrock.reasoning import replayed
-from llmgateway.wire.spans import text_of, value_of
+from llmgateway.wire.spans import text_of
 
 Blocks = list[dict[str, Any]]
 _FILLER: Final = {"text": "."}
@@ -30,7 +30,8 @@ _DOCUMENT_MEMBERS: Final = ("citations", "context")
 """Of converse itself, beside a file: whether it is to be cited, and what to make of it."""
 _BLOCKS: Final = frozenset(("guardContent", "video", "searchResult", "image", "document", "audio"))
 """Parts that a caller may write as converse does (providers that pass on unknown types get them)."""
-_MEMBERS: Final = frozenset((*Message.__struct_fields__, "is_error", "status"))
+_MEMBERS: Final = frozenset((*Message.__struct_fields__, "status"))
+"""`status` `error` is another word for `is_error`."""
 
 
 class Conversation:
@@ -103,7 +104,7 @@ class Conversation:
         points = [block for block in blocks if "cachePoint" in block]
         content = [block for block in blocks if "cachePoint" not in block]
         result: dict[str, Any] = {"toolUseId": tool_id(given), "content": content or [_NO_OUTPUT]}
-        if _is_error(members):
+        if message.is_error or text_of(members.get("status")) == "error":
             result["status"] = "error"
         return [{"toolResult": result}, *points]
 
@@ -203,9 +204,3 @@ def _input(function: FunctionCall) -> Any:
     except (msgspec.DecodeError, RecursionError):
         return {"arguments": function.arguments}
     return Raw(text.encode())
-
-
-def _is_error(members: dict[str, Raw]) -> bool:
-    """Two members that others use for it; OpenAI has no word for a tool that failed."""
-    failed = "is_error" in members and value_of(members["is_error"]) is True
-    return failed or text_of(members.get("status")) == "error"

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from llmgateway.domain.chat import Chat, Function, JsonSchema, NamedTool, Tool
 from llmgateway.wire.bedrock.conversation import Conversation, cache_point
 from llmgateway.wire.bedrock.family import Family
+from llmgateway.wire.bedrock.vocabulary import held_to
 
 QUIET: Final = "Do not call any tool. Answer with text."
 _OBJECT: Final[dict[str, Any]] = {"type": "object", "properties": {}}
@@ -81,9 +82,10 @@ def _tools(chat: Chat, conversation: Conversation, *, family: Family) -> list[di
         if tool.function is None:
             conversation.dropped["tools[].type"] = None
             continue
-        if tool.function.strict and not family.structured:
+        held = _held_to(tool.function, family=family)
+        if tool.function.strict and held is None:
             conversation.dropped["tools[].function.strict"] = None
-        tools.append({"toolSpec": _spec(tool.function, strict=family.structured)})
+        tools.append({"toolSpec": _spec(tool.function, held)})
         if tool.cache_control is not None:
             if family.caches and family.vendor != "nova":
                 tools.append(cache_point(tool.cache_control, family=family))
@@ -92,12 +94,19 @@ def _tools(chat: Chat, conversation: Conversation, *, family: Family) -> list[di
     return tools
 
 
-def _spec(function: Function, *, strict: bool) -> dict[str, Any]:
+def _held_to(function: Function, *, family: Family) -> Raw | None:
+    """The schema that the model's calls are held to; None where they are held to none."""
+    if not function.strict or not family.structured or not function.parameters:
+        return None
+    return held_to(function.parameters, family=family)
+
+
+def _spec(function: Function, held: Raw | None) -> dict[str, Any]:
     spec: dict[str, Any] = {"name": function.name}
     if function.description:
         spec["description"] = function.description
-    spec["inputSchema"] = {"json": _schema(function.parameters)}
-    if function.strict and strict:
+    spec["inputSchema"] = {"json": _schema(function.parameters) if held is None else held}
+    if held is not None:
         spec["strict"] = True
     return spec
 

@@ -2,10 +2,15 @@
 
 from typing import Final
 
-from llmgateway.domain.chat import Chat
+import msgspec
+from msgspec import Raw
+
+from llmgateway.domain.chat import Chat, JsonObject
 from llmgateway.domain.routing import Deployment
-from llmgateway.wire.bedrock.family import family_of
+from llmgateway.wire.anthropic.schema import constrained
+from llmgateway.wire.bedrock.family import Family, family_of
 from llmgateway.wire.bedrock.thinking import thinks
+from llmgateway.wire.spans import value_of
 from llmgateway.wire.vocabulary import Vocabulary
 
 NATIVE: Final = (
@@ -59,11 +64,22 @@ def emulates(chat: Chat, *, to: Deployment) -> str | None:
     shape = chat.request.response_format
     if shape is None or shape.type == "text":
         return None
-    if shape.type == "json_object" or shape.json_schema is None or shape.json_schema.schema is None:
+    schema = shape.json_schema.schema if shape.json_schema is not None else None
+    if shape.type == "json_object" or schema is None:
         return "instruction"
     family = family_of(to)
-    if family.structured:
+    if family.structured and held_to(schema, family=family) is not None:
         return None
-    if family.forced and not chat.request.tools and not chat.request.functions and not thinks(chat, to=to):
+    free = not chat.request.tools and not chat.request.functions
+    if family.forced and free and _is_object(schema) and not thinks(chat, to=to):
         return "tool"
     return "instruction"
+
+
+def held_to(schema: JsonObject, *, family: Family) -> Raw | None:
+    """The schema as the model takes it; None where it cannot be said to Claude, whose grammars know less."""
+    return constrained(schema) if family.vendor == "claude" else Raw(msgspec.json.encode(schema))
+
+
+def _is_object(schema: JsonObject) -> bool:
+    return "type" not in schema or value_of(schema["type"]) == "object"

@@ -13,7 +13,7 @@ from llmgateway.wire.spans import text_of
 FORMAT: Final = "cohere-chat-v2"
 PLAN: Final = "tool_plan"
 _MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
-_MEMBERS: Final = frozenset(Message.__struct_fields__)
+_MEMBERS: Final = frozenset(Message.__struct_fields__) - {"is_error"}
 _NO_OUTPUT: Final = "(no output)"
 _ROLES: Final = {"developer": "system", "function": "tool"}
 Body = dict[str, Any]

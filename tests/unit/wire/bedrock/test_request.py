@@ -112,8 +112,25 @@ def test_a_schema_for_the_answer_is_native_where_the_model_has_it(upstream: str)
     body, _ = built(upstream, response_format=SHAPE)
     told = body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
     assert (told["name"], told["description"]) == ("city info", "A city.")
-    assert list(json.loads(told["schema"])["properties"]) == ["b", "a"]
+    schema = json.loads(told["schema"])
+    assert list(schema["properties"]) == ["b", "a"]
+    assert ("additionalProperties" in schema) is ("claude" in upstream)
     assert emulates(asked(response_format=SHAPE), to=bedrock(upstream)) is None
+
+
+def test_a_schema_that_claudes_grammars_cannot_say_is_emulated() -> None:
+    schema = {"type": "object", "additionalProperties": {"type": "string"}}
+    shape = {"type": "json_schema", "json_schema": {"name": "map", "schema": schema}}
+    body, _ = built(CLAUDE, response_format=shape)
+    assert "outputConfig" not in body
+    assert body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"] == {"json": schema}
+    strict = {"type": "function", "function": {"name": "f", "parameters": schema, "strict": True}}
+    assert built(CLAUDE, tools=[strict])[1] == ("tools[].function.strict",)
+
+
+def test_a_schema_that_is_no_object_is_no_tools() -> None:
+    shape = {"type": "json_schema", "json_schema": {"name": "list", "schema": {"type": "array"}}}
+    assert emulates(asked(response_format=shape), to=bedrock(NOVA)) == "instruction"
 
 
 def test_what_the_catalogue_says_of_a_model_is_believed() -> None:
