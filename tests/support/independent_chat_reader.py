@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+UNCOUNTED = -1
 BETWEEN = "\x1e"
 LENGTH = {"length", "max_tokens", "max_output_tokens", "model_length"}
 FILTERED = {
@@ -36,7 +37,7 @@ class Call:
 
 @dataclass
 class Told:
-    """One choice. A count of None: nobody has counted.
+    """One choice. A count of `UNCOUNTED`: nobody has counted.
 
     `reasoning`: where a vendor's reasoning has several parts, `BETWEEN` stands between them, since how they are joined
     is the gateway's to choose. `cited`: URLs that the text cites; `found`: others that a search led to, which may be
@@ -48,10 +49,10 @@ class Told:
     refusal: str = ""
     calls: list[Call] = field(default_factory=list)
     finish: str | None = None
-    annotations: int | None = 0
+    annotations: int = 0
     images: int = 0
     audio: bool = False
-    logprobs: int | None = 0
+    logprobs: int = 0
     details: int = 0
     function: Call | None = None
     cited: set[str] = field(default_factory=set)
@@ -191,14 +192,14 @@ class _ChoiceReader:
         choice.text += text
         choice.reasoning += (message.get("reasoning") or message.get("reasoning_content") or "") + thought
         choice.refusal += message.get("refusal") or ""
-        choice.annotations = (choice.annotations or 0) + len(message.get("annotations") or ())
+        choice.annotations += len(message.get("annotations") or ())
         choice.images += len(message.get("images") or ())
         choice.pictures += [picture(image["image_url"]["url"]) for image in message.get("images") or ()]
         choice.cited |= {note["url_citation"]["url"] for note in message.get("annotations") or () if url_of(note)}
         choice.details += len(message.get("reasoning_details") or ())
         choice.signatures |= signatures_of(message.get("reasoning_details") or ())
         choice.audio = choice.audio or any((message.get("audio") or {}).values())
-        choice.logprobs = (choice.logprobs or 0) + len((source.get("logprobs") or {}).get("content") or ())
+        choice.logprobs += len((source.get("logprobs") or {}).get("content") or ())
         for call in message.get("tool_calls") or ():
             self._call(call)
         function = message.get("function_call")

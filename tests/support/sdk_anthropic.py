@@ -11,7 +11,7 @@ from anthropic import Anthropic, APIStatusError
 from anthropic.types.beta import BetaMessage, BetaUsage
 
 from tests.support.corpus import Recording
-from tests.support.independent_chat_reader import BETWEEN, Answer, Call, Refusal, Tokens, Told, refusal_of
+from tests.support.independent_chat_reader import BETWEEN, UNCOUNTED, Answer, Call, Refusal, Tokens, Told, refusal_of
 from tests.support.replayed_http import BASE_URL, client
 
 FINISH = {
@@ -53,7 +53,7 @@ def _sdk(recording: Recording) -> Anthropic:
 
 
 def _answer(message: BetaMessage, *, ended: bool) -> Answer:
-    told = Told(annotations=None)
+    told = Told(annotations=UNCOUNTED)
     thoughts: list[str] = []
     for block in message.content:
         _block(told, thoughts, block.to_dict(warnings=False))

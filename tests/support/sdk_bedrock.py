@@ -18,7 +18,17 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
 from tests.support.corpus import Recording
-from tests.support.independent_chat_reader import BETWEEN, Answer, Call, Refusal, Tokens, Told, parsed, refusal_of
+from tests.support.independent_chat_reader import (
+    BETWEEN,
+    UNCOUNTED,
+    Answer,
+    Call,
+    Refusal,
+    Tokens,
+    Told,
+    parsed,
+    refusal_of,
+)
 from tests.support.replayed_http import BASE_URL
 
 FINISH = {
@@ -150,7 +160,7 @@ def _grow(block: dict[str, Any], delta: dict[str, Any]) -> None:
 
 
 def _answer(blocks: list[dict[str, Any]], stop: str | None, usage: dict[str, Any] | None) -> Answer:
-    told = Told(annotations=None)
+    told = Told(annotations=UNCOUNTED)
     thoughts: list[str] = []
     for block in blocks:
         if "text" in block:

@@ -12,6 +12,7 @@ from openai.types.responses import Response, ResponseUsage
 from tests.support.corpus import Recording
 from tests.support.independent_chat_reader import (
     BETWEEN,
+    UNCOUNTED,
     Answer,
     Call,
     Refusal,
@@ -92,7 +93,7 @@ def _answer(response: Response) -> Answer:
         return Answer(
             error=response.error.to_dict(warnings=False) if response.error is not None else {"status": response.status}
         )
-    told, thoughts = Told(annotations=None), list[str]()
+    told, thoughts = Told(annotations=UNCOUNTED), list[str]()
     items = [item.to_dict(warnings=False) for item in response.output or ()]
     carried_out = {item.get("call_id") for item in items if str(item["type"]).endswith("_output")}
     for item in items:
@@ -139,7 +140,7 @@ def _part(told: Told, part: dict[str, Any]) -> None:
         told.refusal += part["refusal"]
     elif part["type"] == "output_text":
         told.text += part["text"]
-        told.logprobs = (told.logprobs or 0) + len(part.get("logprobs") or ())
+        told.logprobs = told.logprobs + len(part.get("logprobs") or ())
         notes = part.get("annotations") or ()
         told.cited |= {note["url"] for note in notes if note.get("type") == "url_citation"}
 

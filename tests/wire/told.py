@@ -180,13 +180,13 @@ def _add(told: Told, delta: dict[str, Any], choice: dict[str, Any]) -> None:
     told.text += delta.get("content") or ""
     told.reasoning += delta.get("reasoning", "")
     told.refusal += delta.get("refusal") or ""
-    told.annotations = (told.annotations or 0) + len(delta.get("annotations", ()))
+    told.annotations += len(delta.get("annotations", ()))
     told.cited |= {url for note in delta.get("annotations", ()) if (url := url_of(note))}
     told.images += len(delta.get("images", ()))
     told.pictures += [picture(image["image_url"]["url"]) for image in delta.get("images", ())]
     told.details += len(delta.get("reasoning_details", ()))
     told.audio = told.audio or "audio" in delta
-    told.logprobs = (told.logprobs or 0) + len((choice.get("logprobs") or {}).get("content") or ())
+    told.logprobs += len((choice.get("logprobs") or {}).get("content") or ())
     told.finish = choice["finish_reason"] or told.finish
     for call in delta.get("tool_calls", ()):
         body = call.get("function") or call.get("custom") or {}
