@@ -25,7 +25,7 @@ from tests.support.independent_chat_reader import (
     Refusal,
     Tokens,
     Told,
-    picture,
+    counted,
     refusal_of,
 )
 from tests.support.replayed_http import BASE_URL
@@ -138,7 +138,7 @@ def _answer(chunks: list[types.GenerateContentResponse]) -> Answer:
             answer.choices[0] = Told(finish="content_filter", annotations=UNCOUNTED)
         for place, candidate in enumerate(chunk.candidates or ()):
             index = candidate.index or place
-            told = answer.choices.setdefault(index, Told(annotations=UNCOUNTED))
+            told = answer.choices.setdefault(index, counted(annotations=UNCOUNTED))
             _candidate(told, thoughts.setdefault(index, []), candidate)
         if chunk.usage_metadata is not None:
             usage.update(chunk.usage_metadata.model_dump(exclude_none=True))
@@ -163,13 +163,13 @@ def _candidate(told: Told, thoughts: list[str], candidate: types.Candidate) -> N
         urls = [chunk.web.uri if chunk.web else None for chunk in grounding.grounding_chunks or ()]
         told.found |= {url for url in urls if url}
         for support in grounding.grounding_supports or ():
-            told.cited |= {url for place in support.grounding_chunk_indices or () if (url := urls[place])}
+            told.cite(url for place in support.grounding_chunk_indices or () if (url := urls[place]))
 
 
 def _part(told: Told, thoughts: list[str], part: types.Part) -> None:
     """Code that Google ran itself, and what came of it, are steps on the way."""
     if part.thought_signature:
-        told.signatures.add(base64.b64encode(part.thought_signature).decode())
+        told.sign([base64.b64encode(part.thought_signature).decode()])
     if part.text is not None and part.thought:
         thoughts.append(part.text)
     elif part.text is not None:
@@ -180,7 +180,7 @@ def _part(told: Told, thoughts: list[str], part: types.Part) -> None:
     elif part.inline_data is not None and part.inline_data.data is not None and not part.thought:
         kind, data = part.inline_data.mime_type, base64.b64encode(part.inline_data.data).decode()
         told.images += 1
-        told.pictures.append(picture(f"data:{kind};base64,{data}"))
+        told.show(f"data:{kind};base64,{data}")
 
 
 def _tokens(usage: types.GenerateContentResponseUsageMetadata) -> Tokens | None:
