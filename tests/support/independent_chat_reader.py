@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+UNCOUNTED = -1
 BETWEEN = "\x1e"
 LENGTH = {"length", "max_tokens", "max_output_tokens", "model_length"}
 FILTERED = {
@@ -36,7 +37,7 @@ class Call:
 
 @dataclass
 class Told:
-    """One choice. A count of None: nobody has counted.
+    """One choice. What is None, and a count of `UNCOUNTED`, was not looked for, and is not compared.
 
     `reasoning`: where a vendor's reasoning has several parts, `BETWEEN` stands between them, since how they are joined
     is the gateway's to choose. `cited`: URLs that the text cites; `found`: others that a search led to, which may be
@@ -48,20 +49,36 @@ class Told:
     refusal: str = ""
     calls: list[Call] = field(default_factory=list)
     finish: str | None = None
-    annotations: int | None = 0
+    annotations: int = 0
     images: int = 0
     audio: bool = False
-    logprobs: int | None = 0
+    logprobs: int = 0
     details: int = 0
     function: Call | None = None
-    cited: set[str] = field(default_factory=set)
+    cited: set[str] | None = None
     found: set[str] = field(default_factory=set)
-    signatures: set[str] = field(default_factory=set)
-    pictures: list[str] = field(default_factory=list)
+    signatures: set[str] | None = None
+    pictures: list[str] | None = None
+
+    def cite(self, urls: Iterable[str]) -> None:
+        self.cited = (self.cited or set()) | set(urls)
+
+    def sign(self, signatures: Iterable[str]) -> None:
+        self.signatures = (self.signatures or set()) | set(signatures)
+
+    def show(self, url: str) -> None:
+        self.pictures = [*(self.pictures or ()), picture(url)]
 
 
-@dataclass
+def counted(*, annotations: int = 0) -> Told:
+    """A choice of which everything is going to be read; vendors' own SDKs have no count of our annotations."""
+    return Told(annotations=annotations, cited=set(), signatures=set(), pictures=[])
+
+
+@dataclass(eq=False)
 class Tokens:
+    """Figures that are `UNCOUNTED` equal any."""
+
     prompt: int
     cached: int
     cache_write: int
@@ -69,8 +86,16 @@ class Tokens:
     reasoning: int
     prompt_audio: int = 0
     completion_audio: int = 0
-    prompt_image: int = 0
-    completion_image: int = 0
+    prompt_image: int = UNCOUNTED
+    completion_image: int = UNCOUNTED
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Tokens):
+            return NotImplemented
+        pairs = [(getattr(self, name), getattr(other, name)) for name in vars(self)]
+        return all(mine == its or UNCOUNTED in (mine, its) for mine, its in pairs)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]  # equality is not transitive
 
 
 @dataclass
@@ -177,7 +202,7 @@ class _ChoiceReader:
     """Collects what the deltas of one choice add up to; a whole message is one delta."""
 
     def __init__(self) -> None:
-        self.choice = Told()
+        self.choice = counted()
         self.raw_finish: str | None = None
         self.broken: str | None = None
         self.calls: list[dict[str, Any]] = []
@@ -191,14 +216,15 @@ class _ChoiceReader:
         choice.text += text
         choice.reasoning += (message.get("reasoning") or message.get("reasoning_content") or "") + thought
         choice.refusal += message.get("refusal") or ""
-        choice.annotations = (choice.annotations or 0) + len(message.get("annotations") or ())
+        choice.annotations += len(message.get("annotations") or ())
         choice.images += len(message.get("images") or ())
-        choice.pictures += [picture(image["image_url"]["url"]) for image in message.get("images") or ()]
-        choice.cited |= {note["url_citation"]["url"] for note in message.get("annotations") or () if url_of(note)}
+        for image in message.get("images") or ():
+            choice.show(image["image_url"]["url"])
+        choice.cite(url for note in message.get("annotations") or () if (url := url_of(note)))
         choice.details += len(message.get("reasoning_details") or ())
-        choice.signatures |= signatures_of(message.get("reasoning_details") or ())
+        choice.sign(signatures_of(message.get("reasoning_details") or ()))
         choice.audio = choice.audio or any((message.get("audio") or {}).values())
-        choice.logprobs = (choice.logprobs or 0) + len((source.get("logprobs") or {}).get("content") or ())
+        choice.logprobs += len((source.get("logprobs") or {}).get("content") or ())
         for call in message.get("tool_calls") or ():
             self._call(call)
         function = message.get("function_call")

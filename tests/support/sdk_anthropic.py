@@ -11,7 +11,17 @@ from anthropic import Anthropic, APIStatusError
 from anthropic.types.beta import BetaMessage, BetaUsage
 
 from tests.support.corpus import Recording
-from tests.support.independent_chat_reader import BETWEEN, Answer, Call, Refusal, Tokens, Told, refusal_of
+from tests.support.independent_chat_reader import (
+    BETWEEN,
+    UNCOUNTED,
+    Answer,
+    Call,
+    Refusal,
+    Tokens,
+    Told,
+    counted,
+    refusal_of,
+)
 from tests.support.replayed_http import BASE_URL, client
 
 FINISH = {
@@ -53,7 +63,7 @@ def _sdk(recording: Recording) -> Anthropic:
 
 
 def _answer(message: BetaMessage, *, ended: bool) -> Answer:
-    told = Told(annotations=None)
+    told = counted(annotations=UNCOUNTED)
     thoughts: list[str] = []
     for block in message.content:
         _block(told, thoughts, block.to_dict(warnings=False))
@@ -70,12 +80,12 @@ def _block(told: Told, thoughts: list[str], block: dict[str, Any]) -> None:
     kind = block["type"]
     if kind == "text":
         told.text += block["text"]
-        told.cited |= {url for note in block.get("citations") or () if (url := note.get("url") or _searched(note))}
+        told.cite(url for note in block.get("citations") or () if (url := note.get("url") or _searched(note)))
     elif kind == "thinking":
         thoughts.append(block["thinking"])
-        told.signatures |= {block["signature"]} if block.get("signature") else set()
+        told.sign([block["signature"]] if block.get("signature") else ())
     elif kind == "redacted_thinking":
-        told.signatures.add(block["data"])
+        told.sign([block["data"]])
     elif kind == "tool_use":
         told.calls.append(Call(block["name"], _input(block["input"]), block["id"]))
     elif kind == "web_search_tool_result" and isinstance(block["content"], list):

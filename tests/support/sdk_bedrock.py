@@ -18,7 +18,18 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
 from tests.support.corpus import Recording
-from tests.support.independent_chat_reader import BETWEEN, Answer, Call, Refusal, Tokens, Told, parsed, refusal_of
+from tests.support.independent_chat_reader import (
+    BETWEEN,
+    UNCOUNTED,
+    Answer,
+    Call,
+    Refusal,
+    Tokens,
+    Told,
+    counted,
+    parsed,
+    refusal_of,
+)
 from tests.support.replayed_http import BASE_URL
 
 FINISH = {
@@ -150,7 +161,7 @@ def _grow(block: dict[str, Any], delta: dict[str, Any]) -> None:
 
 
 def _answer(blocks: list[dict[str, Any]], stop: str | None, usage: dict[str, Any] | None) -> Answer:
-    told = Told(annotations=None)
+    told = counted(annotations=UNCOUNTED)
     thoughts: list[str] = []
     for block in blocks:
         if "text" in block:
@@ -162,7 +173,7 @@ def _answer(blocks: list[dict[str, Any]], stop: str | None, usage: dict[str, Any
             _reasoning(told, thoughts, block["reasoningContent"])
         elif "citationsContent" in block:
             told.text += "".join(part.get("text", "") for part in block["citationsContent"].get("content", ()))
-            told.cited |= _cited(block["citationsContent"])
+            told.cite(_cited(block["citationsContent"]))
     told.reasoning = BETWEEN.join(thoughts)
     if stop is not None:
         told.finish = FINISH.get(stop, "stop")
@@ -175,9 +186,9 @@ def _reasoning(told: Told, thoughts: list[str], reasoning: dict[str, Any]) -> No
     text = reasoning.get("reasoningText")
     if text is not None:
         thoughts.append(text["text"])
-        told.signatures |= {text["signature"]} if text.get("signature") else set()
+        told.sign([text["signature"]] if text.get("signature") else ())
     if "redactedContent" in reasoning:
-        told.signatures.add(_text(reasoning["redactedContent"]))
+        told.sign([_text(reasoning["redactedContent"])])
 
 
 def _text(blob: bytes) -> str:

@@ -11,7 +11,17 @@ from cohere.core.api_error import ApiError
 from cohere.types.usage import Usage
 
 from tests.support.corpus import Recording
-from tests.support.independent_chat_reader import Answer, Call, Refusal, Tokens, Told, parsed, refusal_of
+from tests.support.independent_chat_reader import (
+    UNCOUNTED,
+    Answer,
+    Call,
+    Refusal,
+    Tokens,
+    Told,
+    counted,
+    parsed,
+    refusal_of,
+)
 from tests.support.replayed_http import BASE_URL, old_client
 
 FINISH = {"COMPLETE": "stop", "STOP_SEQUENCE": "stop", "MAX_TOKENS": "length", "TOOL_CALL": "tool_calls"}
@@ -39,7 +49,8 @@ def _sdk(recording: Recording) -> cohere.ClientV2:
 
 
 def _whole(source: cohere.V2ChatResponse) -> Answer:
-    told = Told(annotations=None, reasoning=source.message.tool_plan or "")
+    told = counted(annotations=UNCOUNTED)
+    told.reasoning = source.message.tool_plan or ""
     for part in source.message.content or ():
         if part.type == "text":
             told.text += part.text
@@ -55,7 +66,7 @@ def _whole(source: cohere.V2ChatResponse) -> Answer:
 
 def _streamed(events: Any) -> Answer:
     answer = Answer()
-    told = Told(annotations=None)
+    told = counted(annotations=UNCOUNTED)
     for event in events:
         message: Any = getattr(getattr(event, "delta", None), "message", None)
         if event.type == "message-start":

@@ -17,7 +17,17 @@ from google import genai
 from google.genai import errors, types
 
 from tests.support.corpus import Recording
-from tests.support.independent_chat_reader import BETWEEN, Answer, Call, Refusal, Tokens, Told, picture, refusal_of
+from tests.support.independent_chat_reader import (
+    BETWEEN,
+    UNCOUNTED,
+    Answer,
+    Call,
+    Refusal,
+    Tokens,
+    Told,
+    counted,
+    refusal_of,
+)
 from tests.support.replayed_http import BASE_URL
 
 LENGTH = {"MAX_TOKENS"}
@@ -125,10 +135,10 @@ def _answer(chunks: list[types.GenerateContentResponse]) -> Answer:
     for chunk in chunks:
         answer.model = answer.model or chunk.model_version
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason is not None:
-            answer.choices[0] = Told(finish="content_filter", annotations=None)
+            answer.choices[0] = Told(finish="content_filter", annotations=UNCOUNTED)
         for place, candidate in enumerate(chunk.candidates or ()):
             index = candidate.index or place
-            told = answer.choices.setdefault(index, Told(annotations=None))
+            told = answer.choices.setdefault(index, counted(annotations=UNCOUNTED))
             _candidate(told, thoughts.setdefault(index, []), candidate)
         if chunk.usage_metadata is not None:
             usage.update(chunk.usage_metadata.model_dump(exclude_none=True))
@@ -147,19 +157,19 @@ def _candidate(told: Told, thoughts: list[str], candidate: types.Candidate) -> N
         raw = candidate.finish_reason.value
         told.finish = "length" if raw in LENGTH else "content_filter" if raw in FILTERED else "stop"
     if candidate.logprobs_result is not None:
-        told.logprobs = (told.logprobs or 0) + len(candidate.logprobs_result.chosen_candidates or ())
+        told.logprobs = told.logprobs + len(candidate.logprobs_result.chosen_candidates or ())
     grounding = candidate.grounding_metadata
     if grounding is not None:
         urls = [chunk.web.uri if chunk.web else None for chunk in grounding.grounding_chunks or ()]
         told.found |= {url for url in urls if url}
         for support in grounding.grounding_supports or ():
-            told.cited |= {url for place in support.grounding_chunk_indices or () if (url := urls[place])}
+            told.cite(url for place in support.grounding_chunk_indices or () if (url := urls[place]))
 
 
 def _part(told: Told, thoughts: list[str], part: types.Part) -> None:
     """Code that Google ran itself, and what came of it, are steps on the way."""
     if part.thought_signature:
-        told.signatures.add(base64.b64encode(part.thought_signature).decode())
+        told.sign([base64.b64encode(part.thought_signature).decode()])
     if part.text is not None and part.thought:
         thoughts.append(part.text)
     elif part.text is not None:
@@ -170,7 +180,7 @@ def _part(told: Told, thoughts: list[str], part: types.Part) -> None:
     elif part.inline_data is not None and part.inline_data.data is not None and not part.thought:
         kind, data = part.inline_data.mime_type, base64.b64encode(part.inline_data.data).decode()
         told.images += 1
-        told.pictures.append(picture(f"data:{kind};base64,{data}"))
+        told.show(f"data:{kind};base64,{data}")
 
 
 def _tokens(usage: types.GenerateContentResponseUsageMetadata) -> Tokens | None:

@@ -12,13 +12,14 @@ from openai.types.responses import Response, ResponseUsage
 from tests.support.corpus import Recording
 from tests.support.independent_chat_reader import (
     BETWEEN,
+    UNCOUNTED,
     Answer,
     Call,
     Refusal,
     Tokens,
     Told,
+    counted,
     parsed,
-    picture,
     refusal_of,
 )
 from tests.support.replayed_http import BASE_URL, client
@@ -92,7 +93,7 @@ def _answer(response: Response) -> Answer:
         return Answer(
             error=response.error.to_dict(warnings=False) if response.error is not None else {"status": response.status}
         )
-    told, thoughts = Told(annotations=None), list[str]()
+    told, thoughts = counted(annotations=UNCOUNTED), list[str]()
     items = [item.to_dict(warnings=False) for item in response.output or ()]
     carried_out = {item.get("call_id") for item in items if str(item["type"]).endswith("_output")}
     for item in items:
@@ -121,14 +122,14 @@ def _item(told: Told, thoughts: list[str], item: dict[str, Any]) -> None:
     elif kind == "reasoning":
         parts = [*(item.get("summary") or ()), *(item.get("content") or ())]
         thoughts += [part["text"] for part in parts]
-        told.signatures |= {item["encrypted_content"]} if item.get("encrypted_content") else set()
+        told.sign([item["encrypted_content"]] if item.get("encrypted_content") else ())
     elif kind == "function_call":
         told.calls.append(Call(item["name"], parsed(item["arguments"]), item["call_id"]))
     elif kind == "custom_tool_call":
         told.calls.append(Call(item["name"], parsed(item["input"]), item["call_id"]))
     elif kind == "image_generation_call" and item.get("result"):
         told.images += 1
-        told.pictures.append(picture(f"data:image/{item.get('output_format') or 'png'};base64,{item['result']}"))
+        told.show(f"data:image/{item.get('output_format') or 'png'};base64,{item['result']}")
     elif kind == "web_search_call":
         sources = (item.get("action") or {}).get("sources") or ()
         told.found |= {source["url"] for source in sources if source.get("url")}
@@ -139,9 +140,9 @@ def _part(told: Told, part: dict[str, Any]) -> None:
         told.refusal += part["refusal"]
     elif part["type"] == "output_text":
         told.text += part["text"]
-        told.logprobs = (told.logprobs or 0) + len(part.get("logprobs") or ())
+        told.logprobs = told.logprobs + len(part.get("logprobs") or ())
         notes = part.get("annotations") or ()
-        told.cited |= {note["url"] for note in notes if note.get("type") == "url_citation"}
+        told.cite(note["url"] for note in notes if note.get("type") == "url_citation")
 
 
 def _tokens(usage: ResponseUsage | None) -> Tokens | None:

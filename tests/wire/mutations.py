@@ -65,7 +65,7 @@ def _places(read: list[Any], protocol: str) -> Iterator[tuple[int, Path, Any, st
     kinds = _kinds(read)
     for at, document in enumerate(read):
         for path, value in leaves(document):
-            if value is None or value == "" or _is_of_the_providers_tools(document, path, kinds):
+            if value is None or value == "" or _is_unread(document, path, kinds):
                 continue
             if matches(TEXTS[protocol], path, document):
                 yield at, path, value, "text"
@@ -74,7 +74,7 @@ def _places(read: list[Any], protocol: str) -> Iterator[tuple[int, Path, Any, st
             elif matches(COUNTS[protocol], path, document) and type(value) is int:
                 last[tuple(step for step in path if step != "message")] = (at, path, value, "count")
             elif matches(ends, path, document) and (len(read) == 1 or protocol != "openai-responses"):
-                last[path] = (at, path, value, "end")
+                last.setdefault(path, (at, path, value, "end"))
     yield from last.values()
 
 
@@ -84,15 +84,14 @@ def _kinds(read: list[Any]) -> dict[int, str]:
     return {one["index"]: one["content_block"]["type"] for one in begun}
 
 
-def _is_of_the_providers_tools(document: Any, path: Path, kinds: dict[int, str]) -> bool:
-    """Calls that a provider makes and answers itself are told to nobody."""
+def _is_unread(document: Any, path: Path, kinds: dict[int, str]) -> bool:
+    """Calls that a provider makes and answers itself are told to nobody; of a delta that also stands there as a
+    message, the delta is read."""
     value = document
-    for step in path[:-1]:
-        if isinstance(value, dict) and _is_hidden(value.get("type")):
+    for step in path:
+        if isinstance(value, dict) and (_is_hidden(value.get("type")) or (step == "message" and "delta" in value)):
             return True
         value = value[step]
-    if isinstance(value, dict) and _is_hidden(value.get("type")):
-        return True
     return isinstance(document, dict) and "delta" in document and _is_hidden(kinds.get(document.get("index", -1)))
 
 

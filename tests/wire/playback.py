@@ -165,6 +165,15 @@ class Ledger:
             then()
 
 
+class Fetchless:
+    """Implements `Fetcher`: links are taken for good, and nothing is ever fetched."""
+
+    def check(self, url: str, *, param: str) -> None: ...
+
+    async def fetch(self, url: str, *, param: str, limit: int, types: tuple[str, ...]) -> tuple[str, bytes]:
+        raise AssertionError(f"{param} was fetched: {url}")
+
+
 class MarkedFetcher:
     """Implements `Fetcher`: what a link leads to are bytes that name it, so that they can be known again."""
 

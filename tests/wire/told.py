@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tests.support.independent_chat_reader import Answer, Call, Tokens, Told, parsed, picture, signatures_of, url_of
+from tests.support.independent_chat_reader import Answer, Call, Tokens, Told, counted, parsed, signatures_of, url_of
 
 NEVER_NULL = ("tool_calls", "function_call", "annotations", "images", "audio", "reasoning", "reasoning_details")
 LISTS = ("tool_calls", "images", "annotations", "reasoning_details")
@@ -33,7 +33,7 @@ def read_told_stream(events: list[dict[str, Any]]) -> Answer:
         if "error" in event:
             answer.error = event["error"]
         for choice in event["choices"]:
-            told = answer.choices.setdefault(choice["index"], Told())
+            told = answer.choices.setdefault(choice["index"], counted())
             _add(told, choice["delta"], choice)
             _grow(details, choice["index"], choice["delta"].get("reasoning_details", ()))
     last = events[-1]
@@ -42,7 +42,7 @@ def read_told_stream(events: list[dict[str, Any]]) -> Answer:
     }
     for index, told in answer.choices.items():
         _parse_arguments(told)
-        told.signatures |= signatures_of([detail for (choice, _), detail in details.items() if choice == index])
+        told.sign(signatures_of([detail for (choice, _), detail in details.items() if choice == index]))
     answer.tokens = tokens_of(last.get("usage"))
     answer.model = (last.get("metadata") or {}).get("reported_model")
     return answer
@@ -57,10 +57,10 @@ def read_told_whole(body: bytes) -> Answer:
         assert choice["finish_reason"] in FINISHES
         assert choice["message"]["role"] == "assistant"
         assert "content" in choice["message"]
-        told = answer.choices[choice["index"]] = Told()
+        told = answer.choices[choice["index"]] = counted()
         message = choice["message"]
         _add(told, {**message, "tool_calls": _numbered(message.get("tool_calls", []))}, choice)
-        told.signatures |= signatures_of(message.get("reasoning_details", ()))
+        told.sign(signatures_of(message.get("reasoning_details", ())))
         _parse_arguments(told)
     return answer
 
@@ -80,8 +80,8 @@ def tokens_of(usage: dict[str, Any] | None) -> Tokens | None:
         reasoning=written["reasoning_tokens"],
         prompt_audio=read["audio_tokens"],
         completion_audio=written["audio_tokens"],
-        prompt_image=read["image_tokens"],
-        completion_image=written["image_tokens"],
+        prompt_image=read.get("image_tokens", 0),
+        completion_image=written.get("image_tokens", 0),
     )
 
 
@@ -180,19 +180,20 @@ def _add(told: Told, delta: dict[str, Any], choice: dict[str, Any]) -> None:
     told.text += delta.get("content") or ""
     told.reasoning += delta.get("reasoning", "")
     told.refusal += delta.get("refusal") or ""
-    told.annotations = (told.annotations or 0) + len(delta.get("annotations", ()))
-    told.cited |= {url for note in delta.get("annotations", ()) if (url := url_of(note))}
+    told.annotations += len(delta.get("annotations", ()))
+    told.cite(url for note in delta.get("annotations", ()) if (url := url_of(note)))
     told.images += len(delta.get("images", ()))
-    told.pictures += [picture(image["image_url"]["url"]) for image in delta.get("images", ())]
+    for image in delta.get("images", ()):
+        told.show(image["image_url"]["url"])
     told.details += len(delta.get("reasoning_details", ()))
     told.audio = told.audio or "audio" in delta
-    told.logprobs = (told.logprobs or 0) + len((choice.get("logprobs") or {}).get("content") or ())
+    told.logprobs += len((choice.get("logprobs") or {}).get("content") or ())
     told.finish = choice["finish_reason"] or told.finish
     for call in delta.get("tool_calls", ()):
         body = call.get("function") or call.get("custom") or {}
         if call["index"] == len(told.calls):
             told.calls.append(Call("", "", call["id"]))
-        told.signatures |= _signature_of(call)
+        told.sign(_signature_of(call))
         told.calls[call["index"]].name += body.get("name", "")
         told.calls[call["index"]].arguments += body.get("arguments", body.get("input", ""))
     function = delta.get("function_call")
