@@ -96,9 +96,7 @@ def compile_parameters(
     address only if they say so. `emulates`: what the codec makes up for. `tiers`: the service tiers that the protocol
     knows, empty = any."""
     policy = provider.parameters
-    words = frozenset[str]().union(*[vocabulary.quirks.get(quirk, ()) for quirk in provider.quirks])
-    if vocabulary is OPENAI_CHAT and says_tokens(provider.quirks):
-        words |= {"reasoning_max_tokens"}
+    words = _words(provider, vocabulary)
     fields = vocabulary.fields | words
     pass_unknown = vocabulary.is_open and provider.unknown_fields == "pass"
     listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields)
@@ -107,8 +105,7 @@ def compile_parameters(
         fixed = {name: value for name, value in _FIXED_SAMPLING.items() if name not in listed}
         listed |= fixed.keys()
     refuse = _refused(policy, fields, pass_unknown=pass_unknown)
-    if "service_tier" in refuse:
-        listed.add("service_tier")
+    listed |= refuse & {"service_tier"}
     touched = OURS | CONSUMED | listed | set(policy.rename) | set(policy.clamp) | set(policy.force)
     style = style_named(provider.quirks)
     if style or "reasoning" in mapping.lacks:
@@ -129,6 +126,14 @@ def compile_parameters(
         excluding=tuple(sorted(refuse & _BY_PRESENCE)),
         tiers=tiers,
     )
+
+
+def _words(provider: Provider, vocabulary: Vocabulary) -> frozenset[str]:
+    """What the provider has words for besides those of its protocol."""
+    words = frozenset[str]().union(*[vocabulary.quirks.get(quirk, ()) for quirk in provider.quirks])
+    if vocabulary is OPENAI_CHAT and says_tokens(provider.quirks):
+        words |= {"reasoning_max_tokens"}
+    return words
 
 
 def _refused(policy: ParameterPolicy, fields: frozenset[str], *, pass_unknown: bool) -> frozenset[str]:

@@ -67,7 +67,7 @@ MODELS: Final[dict[str, str]] = {
     "openai-responses": "gpt-4.1",
     "anthropic": "claude-opus-4-5",
     "google": "gemini-2.5-flash",
-    "bedrock": "anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "bedrock": "anthropic.claude-opus-4-5-20251101-v1:0",
     "cohere": "command-a-reasoning-08-2025",
 }
 

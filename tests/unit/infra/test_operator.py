@@ -340,13 +340,6 @@ def test_another_base_url_moves_all_endpoints(tmp_path: Path) -> None:
     assert row.region_urls == {}
 
 
-def test_a_base_url_with_an_unset_variable_is_not_used_and_says_which() -> None:
-    known = {"cloud": Provider(id="cloud", base_url="https://api.example/${ACCOUNT_ID}/v1", env=("CLOUD_KEY",))}
-    found = operator_rows(Settings(), environ={"CLOUD_KEY": "sk-1"}, catalog_providers=known, fingerprint=str)
-    assert found.credentials == ()
-    assert "ACCOUNT_ID" in found.warnings[0]
-
-
 def test_quirks_come_on_top_of_the_catalogues(tmp_path: Path) -> None:
     text = '[providers.mine]\nbase_url = "http://127.0.0.1:1/v1"\nquirks = ["think_open@r1"]\n'
     assert provider(rows(tmp_path, text), "mine").quirks == ("think_open@r1",)

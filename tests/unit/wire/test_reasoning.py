@@ -4,6 +4,7 @@ import json
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmgateway.catalog.lookup import Catalog, load
@@ -147,8 +148,9 @@ def test_a_reasoning_object_goes_where_it_is_taken_as_it_came() -> None:
 def at(provider: str, upstream: str) -> Deployment:
     """A model of a provider of the catalogue, whether the catalogue offers it or not."""
     mapping = Mapping(provider=provider, model="m", upstream=upstream, has=frozenset(("reasoning",)))
+    row = msgspec.structs.replace(CATALOG.providers[provider], base_url="https://vendor.test/v1")
     snapshot = Snapshot(
-        catalog=Catalog(providers=[CATALOG.providers[provider]], models=[Model(id="m", mappings=(mapping,))]),
+        catalog=Catalog(providers=[row], models=[Model(id="m", mappings=(mapping,))]),
         keys=[],
         credentials=[Credential(provider=provider, secret="s", fingerprint="f")],
         protocols=frozenset(("openai-chat",)),

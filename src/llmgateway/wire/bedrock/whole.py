@@ -3,6 +3,7 @@
 from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, Fold
@@ -12,10 +13,9 @@ from llmgateway.wire.bedrock.errors import in_band
 from llmgateway.wire.bedrock.shapes import Block, Response
 from llmgateway.wire.bedrock.usage import usage_of
 from llmgateway.wire.openai_chat.errors import unreadable
-from llmgateway.wire.spans import without_lone_surrogates
+from llmgateway.wire.spans import value_of, without_lone_surrogates
 
 _RESPONSE: Final = msgspec.json.Decoder(Response)
-_ANYTHING: Final = msgspec.json.Decoder()
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -24,7 +24,7 @@ def read_whole(body: bytes, *, chat: Chat, to: Deployment) -> Chunk:
     response = _decoded(body, to=to)
     message = response.output.message if response.output is not None else None
     if message is None or message.content is None:
-        raise in_band(_ANYTHING.decode(body), to=to) or unreadable("an object without a message", to=to)
+        raise in_band(value_of(Raw(body)), to=to) or unreadable("an object without a message", to=to)
     answer, fold = Answer(chat=chat, to=to), Fold()
     for index, block in enumerate(message.content):
         for delta in _deltas(answer, index, block):

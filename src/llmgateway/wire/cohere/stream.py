@@ -122,7 +122,7 @@ class CohereDecoder:
             return
         if kind is None:
             self._fail(no_answer(source, to=self._to))
-        elif kind in _KNOWN:
+        elif isinstance(kind, str) and kind in _KNOWN:
             self._fail(unreadable("an event that is not as Cohere has it", to=self._to))
 
     def _event(self, event: Event) -> None:
@@ -155,6 +155,10 @@ class CohereDecoder:
     def _end(self, event: MessageEnd) -> None:
         delta = event.delta
         raw = delta.finish_reason if delta is not None else None
+        if raw is None and (delta is None or not delta.error):  # no reason, no end: the stream counts as cut
+            self._ended = True
+            self._told.append(Chunk([], usage=usage_of(delta.usage) if delta is not None else None, done=True))
+            return
         finish = self._answer.finish(raw)
         if finish is None or (delta is not None and delta.error):
             self._fail(broken_off(raw, self._answer.broken, delta.error if delta is not None else None, to=self._to))

@@ -163,7 +163,8 @@ def test_the_phase_of_an_answer_goes_back() -> None:
 
 def test_members_without_a_word_here_are_listed_once() -> None:
     user = {"role": "user", "content": "a", "name": "bob"}
-    heard = {"role": "assistant", "content": "b", "audio": {"id": "audio_1"}, "images": [1], "annotations": []}
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    heard = {"role": "assistant", "content": "b", "audio": {"id": "audio_1"}, "images": [image], "annotations": []}
     _, dropped = built(user, heard, user)
     assert dropped == ("messages[].name", "messages[].images", "messages[].audio")
 

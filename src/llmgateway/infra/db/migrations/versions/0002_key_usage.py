@@ -9,6 +9,27 @@ down_revision = "0001"
 _PICO_PER_MICRO = 1_000_000
 
 
+ATTEMPTS = (
+    sa.Column("log_id", sa.Text, primary_key=True),
+    sa.Column("exchange_id", sa.Text, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("region", sa.Text),
+    sa.Column("upstream_model", sa.Text, nullable=False),
+    sa.Column("credential", sa.Text, nullable=False),
+    sa.Column("started_us", sa.BigInteger, nullable=False),
+    sa.Column("duration_us", sa.BigInteger, nullable=False),
+    sa.Column("ttft_us", sa.BigInteger),
+    sa.Column("status_code", sa.BigInteger, nullable=False),
+    sa.Column("error_type", sa.Text, nullable=False),
+    sa.Column("error_code", sa.Text),
+    sa.Column("error_message", sa.Text),
+    sa.Column("succeeded", sa.Boolean, nullable=False),
+    sa.Column("upstream_cost", sa.BigInteger, nullable=False),
+)
+
+
 def upgrade() -> None:
     op.drop_index("exchanges_key", "exchanges")
     op.create_table(
@@ -27,26 +48,6 @@ def upgrade() -> None:
     )
     op.drop_index("attempts_exchange", "attempts")
     op.rename_table("attempts", "attempts_before")
-    op.create_table(
-        "attempts",
-        sa.Column("log_id", sa.Text, primary_key=True),
-        sa.Column("exchange_id", sa.Text, nullable=False),
-        sa.Column("seq", sa.BigInteger, nullable=False),
-        sa.Column("provider", sa.Text, nullable=False),
-        sa.Column("model", sa.Text, nullable=False),
-        sa.Column("region", sa.Text),
-        sa.Column("upstream_model", sa.Text, nullable=False),
-        sa.Column("credential", sa.Text, nullable=False),
-        sa.Column("started_us", sa.BigInteger, nullable=False),
-        sa.Column("duration_us", sa.BigInteger, nullable=False),
-        sa.Column("ttft_us", sa.BigInteger),
-        sa.Column("status_code", sa.BigInteger, nullable=False),
-        sa.Column("error_type", sa.Text, nullable=False),
-        sa.Column("error_code", sa.Text),
-        sa.Column("error_message", sa.Text),
-        sa.Column("succeeded", sa.Boolean, nullable=False),
-        sa.Column("upstream_cost", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
-    )
+    op.create_table("attempts", *ATTEMPTS, sqlite_with_rowid=False)
     op.execute("INSERT INTO attempts SELECT * FROM attempts_before")
     op.drop_table("attempts_before")
