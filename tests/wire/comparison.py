@@ -42,11 +42,12 @@ def _choice(index: int, want: Told | None, got: Told | None) -> list[str]:
 
 def _same(name: str, want: Told, got: Told) -> bool:
     """Calls are compared elsewhere, and how many `reasoning_details` there are is the gateway's to choose."""
-    ours, theirs = getattr(got, name), getattr(want, name)
+    ours: Any = getattr(got, name)
+    theirs: Any = getattr(want, name)
     if name in ("calls", "details", "found") or theirs == UNCOUNTED:
         return True
-    if theirs is None and name not in ("finish", "function"):
-        return True
+    if theirs is None:
+        return ours is None or name not in ("finish", "function")
     if name == "reasoning":
         return _joined(theirs.split(BETWEEN), ours)
     if name == "signatures":

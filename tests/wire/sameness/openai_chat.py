@@ -26,11 +26,13 @@ def limit_has_one_name(body: Body) -> None:
 
 
 def defaults_are_absent(body: Body) -> None:
-    """No tools, no stop words and no functions are what an empty list says; a message without text is an empty one."""
+    """No tools, no stop words and no functions are what an empty list says; a message without text is an empty one;
+    reasoning of no characters (which DeepSeek and Moonshot insist on beside calls) is none."""
     default(body, tools=[], stop=[], functions=[], tool_choice="auto", n=1)
     for message in body["messages"]:
         if message["role"] in ("system", "developer", "user"):
             message.setdefault("content", "")
+        default(message, reasoning_content="")
 
 
 def usage_was_not_wanted(want: Body, got: Body) -> None:
