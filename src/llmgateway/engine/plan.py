@@ -118,7 +118,7 @@ def _too_long(chat: Chat, to: Deployment) -> Excluded | None:
         if limit is not None and limit > mapping.max_output:
             param = "max_completion_tokens" if request.max_completion_tokens is not None else "max_tokens"
             return Excluded(mapping.provider, mapping.model, f"max_output:{mapping.max_output}", param)
-    if mapping.context:
+    if mapping.context and chat.traits.prompt_bytes + 4 * len(request.messages) > mapping.context:
         estimate = estimate_prompt(chat.traits.prompt_bytes, messages=len(request.messages))
         if _CONTEXT_MARGIN * estimate > mapping.context:
             return Excluded(mapping.provider, mapping.model, f"context:{mapping.context}", "messages")

@@ -190,7 +190,7 @@ def _tail(choice: ChoiceDelta) -> bytes:
 
 def _members(extra: dict[str, Raw]) -> bytes:
     """Top-level members, each followed by a comma and on one line, as an event needs it."""
-    return b"".join(b"%b:%b," % (_ENCODE(name), _one_line(bytes(span))) for name, span in extra.items())
+    return b"".join([b"%b:%b," % (_ENCODE(name), _one_line(bytes(span))) for name, span in extra.items()])
 
 
 def _one_line(span: bytes) -> bytes:

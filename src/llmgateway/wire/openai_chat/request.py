@@ -71,21 +71,21 @@ def _mended(body: bytes, broken: Exception) -> Chat:
 
 def _check_unknown(spans: dict[str, Raw]) -> None:
     """Fields nobody typed are forwarded as they are, so they must at least be numbers and strings one can read."""
-    for name, span in spans.items():
-        if name not in REQUEST_FIELDS:
-            try:
-                _ANYTHING.decode(span)
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                raise GatewayError(
-                    INVALID_VALUE, f"Invalid value for '{_shown(name)}': not a JSON value in range.", param=_shown(name)
-                ) from None
+    for name in spans.keys() - REQUEST_FIELDS:
+        try:
+            _ANYTHING.decode(spans[name])
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            raise GatewayError(
+                INVALID_VALUE, f"Invalid value for '{_shown(name)}': not a JSON value in range.", param=_shown(name)
+            ) from None
 
 
 def _tidied(request: ChatRequest, spans: dict[str, Raw]) -> dict[str, Raw]:
     """Empty `tools` and `stop` mean none; of the two names for the token limit the newer one wins."""
-    for name, value in (("tools", request.tools), ("stop", request.stop), ("functions", request.functions)):
-        if value is not None and not value and isinstance(value, list):
-            spans.pop(name, None)
+    if request.tools == [] or request.stop == [] or request.functions == []:
+        for name in ("tools", "stop", "functions"):
+            if getattr(request, name) == []:
+                spans.pop(name, None)
     if request.max_completion_tokens is not None:
         spans.pop("max_tokens", None)
     return spans
