@@ -17,10 +17,15 @@ class LogIds:
     def __init__(self) -> None:
         self._counter = int.from_bytes(os.urandom(2), "big")
         self._process = os.urandom(5).hex()
+        self._ms = 0
+        self._time = ""
 
     def next(self) -> str:
-        self._counter = (self._counter + 1) & _COUNTER_MASK
-        return f"{time.time_ns() // 1_000_000:012x}{self._counter:06x}{self._process}"
+        self._counter = counter = (self._counter + 1) & _COUNTER_MASK
+        ms = time.time_ns() // 1_000_000
+        if ms != self._ms:
+            self._ms, self._time = ms, f"{ms:012x}"
+        return f"{self._time}{counter:06x}{self._process}"
 
 
 def clean_request_id(value: bytes | None) -> str | None:

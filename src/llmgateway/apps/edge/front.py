@@ -9,7 +9,6 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable
-from copy import copy
 from functools import partial
 from typing import Final
 
@@ -130,9 +129,8 @@ class Front:
         if (key.expires_at is not None and key.expires_at <= time.time()) or not gateway.journal.accepting:
             return None
         inbound = Inbound(line, began_s=began_s)
-        facts = copy(head.facts)
-        facts.request_id = inbound.request_id = f"req_{self._ids.next()}"
-        facts.client_ip = peer
+        inbound.request_id = f"req_{self._ids.next()}"
+        facts = msgspec.structs.replace(head.facts, request_id=inbound.request_id, client_ip=peer)
         inbound.admitted = key
         inbound.path = CHAT_PATH
         inbound.body_bytes = len(body)
