@@ -16,6 +16,7 @@ from llmgateway.engine.heal import healer
 from llmgateway.engine.media import inlined
 from llmgateway.engine.ports import Fetcher, Signer, Transport, UpstreamResponse
 from llmgateway.engine.recall import Recall
+from llmgateway.wire.folding import truncated
 from llmgateway.wire.upstream import Decoder, Upstream
 
 MAX_WHOLE_BYTES: Final = 64 * 1024 * 1024
@@ -202,12 +203,6 @@ def _ended_early(
     _refuse_empty(exchange, whole, to)
     response.release()
     return Committed(held if chat.streamed else [whole], None, None)
-
-
-def truncated(to: Deployment) -> UpstreamError:
-    return UpstreamError(
-        errors.STREAM_TRUNCATED, f"{to.provider.id} ended its answer without a finish reason.", status_code=200
-    )
 
 
 def _refuse_empty(exchange: Exchange, chunk: Chunk, to: Deployment) -> None:

@@ -13,7 +13,7 @@ from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.ids import LogIds
 from llmgateway.domain.reply import Chunk
-from llmgateway.engine.attempt import Committed, attempt, truncated, verdict
+from llmgateway.engine.attempt import Committed, attempt, verdict
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.media import check_media
 from llmgateway.engine.meters import Meters
@@ -22,6 +22,7 @@ from llmgateway.engine.ports import Downstream, Fetcher, Journal, Signer, Transp
 from llmgateway.engine.recall import Recall
 from llmgateway.engine.settle import Settlement, settle
 from llmgateway.engine.snapshot import Snapshot
+from llmgateway.wire.folding import truncated
 from llmgateway.wire.openai_chat.encode import StreamEncoder, error_body, whole_answer
 from llmgateway.wire.openai_chat.request import read_request
 from llmgateway.wire.upstream import Decoder, Upstream

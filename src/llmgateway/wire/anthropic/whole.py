@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from llmgateway.domain.errors import STREAM_TRUNCATED, UpstreamError
+from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, Fold
 from llmgateway.domain.routing import Deployment
 from llmgateway.wire.anthropic.blocks import Blocks, Mode, block_of
@@ -14,6 +14,7 @@ from llmgateway.wire.anthropic.errors import told_error
 from llmgateway.wire.anthropic.finish import finishing
 from llmgateway.wire.anthropic.stream import MessagesDecoder
 from llmgateway.wire.anthropic.usage import read_reported, served_tier, usage_of
+from llmgateway.wire.folding import folded
 from llmgateway.wire.openai_chat.errors import unreadable
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 
@@ -81,7 +82,7 @@ def _chunk(answer: _Answer, content: list[Raw], *, to: Deployment, mode: Mode) -
 def _unusual(body: bytes, *, to: Deployment, mode: Mode) -> Chunk:
     """An event stream that calls itself JSON, half characters, and what is no answer at all."""
     if _EVENTS.match(body) is not None:
-        return _folded(body, to=to, mode=mode)
+        return folded(body, MessagesDecoder(to=to, mode=mode), to=to)
     mended = without_lone_surrogates(body)
     if mended is not None:
         return read_whole(mended, to=to, mode=mode)
@@ -99,17 +100,3 @@ def _no_answer(body: bytes, *, to: Deployment) -> UpstreamError:
     if top.keys() & _WORDS and "content" not in top:
         return told_error({name: value_of(span) for name, span in top.items()}, to=to)
     return unreadable("an object without content", to=to)
-
-
-def _folded(body: bytes, *, to: Deployment, mode: Mode) -> Chunk:
-    decoder = MessagesDecoder(to=to, mode=mode)
-    fold = Fold()
-    for chunk in (*decoder.feed(body), *decoder.close()):
-        if chunk.error is not None:
-            raise chunk.error
-        fold.add(chunk)
-    if not decoder.finished:
-        raise UpstreamError(
-            STREAM_TRUNCATED, f"{to.provider.id} ended its answer without a finish reason.", status_code=200
-        )
-    return fold.response()

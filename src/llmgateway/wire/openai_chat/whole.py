@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct
 
-from llmgateway.domain.errors import STREAM_TRUNCATED, UpstreamError
-from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, Fold
+from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.folding import folded
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.stream import ChatDecoder
@@ -98,7 +98,7 @@ def _unusual(body: bytes, reader: Choices, *, to: Deployment) -> Chunk:
         choices = _CHOICES.decode(top["choices"]) if "choices" in top else None
     except _NOT_JSON:
         if _EVENTS.match(body) is not None:
-            return _folded(body, to=to, functions=reader.functions)
+            return folded(body, ChatDecoder(to=to, functions=reader.functions), to=to)
         mended = without_lone_surrogates(body)
         if mended is not None:
             return _unusual(mended, reader, to=to)
@@ -120,21 +120,6 @@ def _unusual(body: bytes, reader: Choices, *, to: Deployment) -> Chunk:
         done=True,
     )
     return _checked(chunk, reader, to=to)
-
-
-def _folded(body: bytes, *, to: Deployment, functions: bool) -> Chunk:
-    """An event stream that calls itself JSON (servers with a fixed content type do that)."""
-    decoder = ChatDecoder(to=to, functions=functions)
-    fold = Fold()
-    for chunk in (*decoder.feed(body), *decoder.close()):
-        if chunk.error is not None:
-            raise chunk.error
-        fold.add(chunk)
-    if not decoder.finished:
-        raise UpstreamError(
-            STREAM_TRUNCATED, f"{to.provider.id} ended its answer without a finish reason.", status_code=200
-        )
-    return fold.response()
 
 
 def _checked(chunk: Chunk, reader: Choices, *, to: Deployment) -> Chunk:

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from llmgateway.domain.errors import STREAM_TRUNCATED, UpstreamError
-from llmgateway.domain.reply import Chunk, Fold
+from llmgateway.domain.errors import UpstreamError
+from llmgateway.domain.reply import Chunk
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.folding import folded
 from llmgateway.wire.openai_chat.errors import unreadable
 from llmgateway.wire.openai_responses.answer import Answer
 from llmgateway.wire.openai_responses.errors import failure
@@ -32,7 +33,7 @@ def read_whole(body: bytes, *, answer: Answer, to: Deployment) -> Chunk:
         response = decode_response(body)
     except _NOT_JSON:
         if _EVENTS.match(body) is not None:
-            return _folded(body, answer=answer, to=to)
+            return folded(body, ResponsesDecoder(answer=answer, to=to), to=to)
         response = _lenient(body, to=to)
     if response.status in ("failed", "cancelled") or (response.error and response.output is None):
         raise failed_response(response, to=to)
@@ -85,18 +86,3 @@ def _no_response(body: bytes, *, to: Deployment) -> UpstreamError:
     if isinstance(source, dict) and ("message" in source or "code" in source or "detail" in source):
         return failure({**source, "message": source.get("message") or source.get("detail")}, to=to)  # pyright: ignore[reportUnknownMemberType]  # JSON of a provider
     return unreadable("an object without output", to=to)
-
-
-def _folded(body: bytes, *, answer: Answer, to: Deployment) -> Chunk:
-    """An event stream that calls itself JSON (servers with a fixed content type do that)."""
-    decoder = ResponsesDecoder(answer=answer, to=to)
-    fold = Fold()
-    for chunk in (*decoder.feed(body), *decoder.close()):
-        if chunk.error is not None:
-            raise chunk.error
-        fold.add(chunk)
-    if not decoder.finished:
-        raise UpstreamError(
-            STREAM_TRUNCATED, f"{to.provider.id} ended its answer without finishing it.", status_code=200
-        )
-    return fold.response()
