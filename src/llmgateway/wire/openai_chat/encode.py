@@ -25,23 +25,14 @@ def whole_answer(
     chunk: Chunk, *, answer_id: str, created: int, model: str, usage: bytes, metadata: bytes, hide_reasoning: bool
 ) -> bytes:
     """The body of a `chat.completion`."""
-    choices = b",".join([_whole_choice(choice, hide_reasoning=hide_reasoning) for choice in chunk.choices])
-    return b"".join(
-        (
-            b'{"id":',
-            _ENCODE(answer_id),
-            b',"object":"chat.completion","created":%d,"model":' % created,
-            _ENCODE(model),
-            b',"choices":[',
-            choices,
-            b"],",
-            _members(chunk.extra) if chunk.extra else b"",
-            b'"usage":',
-            usage,
-            b',"metadata":',
-            metadata,
-            b"}",
-        )
+    return b'{"id":%b,"object":"chat.completion","created":%d,"model":%b,"choices":[%b],%b"usage":%b,"metadata":%b}' % (
+        _ENCODE(answer_id),
+        created,
+        _ENCODE(model),
+        b",".join([_whole_choice(choice, hide_reasoning=hide_reasoning) for choice in chunk.choices]),
+        _members(chunk.extra) if chunk.extra else b"",
+        usage,
+        metadata,
     )
 
 
@@ -158,12 +149,14 @@ def _whole_choice(choice: ChoiceDelta, *, hide_reasoning: bool) -> bytes:
         message.reasoning = message.reasoning_details = UNSET
     if message.content is UNSET:
         message.content = None
-    for call in message.tool_calls or ():
-        call.index = UNSET
-        if call.function and call.function.name is UNSET:
-            call.function.name = ""
-    for item in (*(message.images or ()), *(message.annotations or ())):
-        item.pop("index", None)
+    if message.tool_calls:
+        for call in message.tool_calls:
+            call.index = UNSET
+            if call.function and call.function.name is UNSET:
+                call.function.name = ""
+    if message.images or message.annotations:
+        for item in (*(message.images or ()), *(message.annotations or ())):
+            item.pop("index", None)
     return b'{"index":%d,"message":%b,"logprobs":%b,"finish_reason":"%b"%b}' % (
         choice.index,
         _delta(message),
