@@ -21,7 +21,8 @@ NAMES: Final = sorted(
         if name != "azure/my-deployment"
     }
 )
-KEYS: Final = dict.fromkeys(("BEDROCK_KEY", "AZURE_OPENAI_API_KEY", "VLLM_API_KEY", "PROXY_KEY"), "a-provider-key")
+VARIABLES: Final = ("BEDROCK_KEY", "AZURE_OPENAI_API_KEY", "VLLM_API_KEY", "PROXY_KEY")
+KEYS: Final[dict[str, str]] = dict.fromkeys(VARIABLES, "a-provider-key")
 MOCKS: Final = ("chat", "responses", "anthropic", "google", "bedrock", "cohere")
 
 
