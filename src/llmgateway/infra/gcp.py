@@ -89,7 +89,7 @@ def _refreshed(account: _Account, secret: str, request: "_Request") -> tuple[str
     try:
         exceptions = import_module("google.auth.exceptions")
     except ImportError:
-        raise _refused("google-auth is not installed; install the extra: pip install 'llmgateway[gcp]'") from None
+        raise _refused("google-auth is not installed; install it beside the gateway: pip install google-auth") from None
     try:
         if account.credentials is None:
             account.credentials = _loaded(secret)

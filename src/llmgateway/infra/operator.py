@@ -129,7 +129,7 @@ def _provider(name: str, given: ProviderSettings | None, known: Provider | None)
         "stream_path": given.stream_path if given.stream_path is not None or given.path is None else "",
         "headers": {**row.headers, **{header: text.value for header, text in (given.headers or {}).items()}},
         "endpoints": given.endpoints,
-        "auth": given.auth,
+        "auth": given.auth or ("bearer" if given.api_keys and row.auth == "none" else None),
         "clean": given.clean,
         "unknown_fields": given.unknown_fields,
         "regions": given.regions,

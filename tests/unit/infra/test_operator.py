@@ -355,3 +355,12 @@ def test_a_quirk_that_does_not_exist_is_a_mistake_with_a_suggestion(tmp_path: Pa
     text = '[providers.mine]\nbase_url = "http://127.0.0.1:1/v1"\nquirks = ["think_tag"]\n'
     with pytest.raises(SettingsError, match="think_tags"):
         rows(tmp_path, text)
+
+
+def test_a_local_server_that_is_given_a_key_gets_to_see_it(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text('[providers.here]\napi_keys = ["sk-1"]\n')
+    row = Provider(id="here", base_url="http://127.0.0.1:8000/v1", auth="none")
+    found = operator_rows(load(file, environ={}), environ={}, catalog_providers={"here": row}, fingerprint=str)
+    assert [one.auth for one in found.providers] == ["bearer"]
+    assert [one.secret for one in found.credentials] == ["sk-1"]
