@@ -46,6 +46,9 @@ def spoken(source: dict[str, Any], *, retold: Retold) -> dict[str, Any]:
     ours: dict[str, Any] = {name: value for name, value in theirs.items() if name not in _TAKEN}
     ours["messages"] = [*_system(theirs.get("systemInstruction")), *_Turns(retold).told(theirs["contents"])]
     ours.update(_tools(theirs.get("tools") or [], theirs.get("toolConfig") or {}))
+    beside = {k: v for k, v in (theirs.get("toolConfig") or {}).items() if k != "functionCallingConfig"}
+    if beside:
+        ours["toolConfig"] = beside
     config = theirs.get("generationConfig") or {}
     ours.update({name: _whole(config[field]) for field, name in _CONFIG.items() if field in config})
     ours.update(_thinking(config.get("thinkingConfig")))

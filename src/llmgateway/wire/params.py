@@ -5,7 +5,7 @@ A parameter is sent as it is, renamed, clamped, forced, or (harmless ones only) 
 loss would change the answer are never left out: `plan` sends such a request elsewhere.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from llmgateway.domain.chat import REQUEST_FIELDS
 from llmgateway.domain.routing import Mapping, ParameterPlan, ParameterPolicy, Provider
@@ -106,6 +106,7 @@ def compile_parameters(
         listed |= fixed.keys()
     refuse = _refused(policy, fields, pass_unknown=pass_unknown)
     listed |= refuse & {"service_tier"}
+    types = policy.types
     touched = OURS | CONSUMED | listed | set(policy.rename) | set(policy.clamp) | set(policy.force)
     style = style_named(provider.quirks)
     if style or "reasoning" in mapping.lacks:
@@ -125,6 +126,10 @@ def compile_parameters(
         refuse=refuse,
         excluding=tuple(sorted(refuse & _BY_PRESENCE)),
         tiers=tiers,
+        takes=frozenset(policy.takes),
+        types=frozenset(one for one in types if not one.endswith("*")),
+        prefixes=tuple(one[:-1] for one in types if one.endswith("*")),
+        samples=_samples(provider.quirks) if fixed else "",
     )
 
 
@@ -134,6 +139,12 @@ def _words(provider: Provider, vocabulary: Vocabulary) -> frozenset[str]:
     if vocabulary is OPENAI_CHAT and says_tokens(provider.quirks):
         words |= {"reasoning_max_tokens"}
     return words
+
+
+def _samples(quirks: tuple[str, ...]) -> Literal["", "at_none", "by_default"]:
+    if "sampling_at_none" not in quirks:
+        return ""
+    return "by_default" if "none_by_default" in quirks else "at_none"
 
 
 def _refused(policy: ParameterPolicy, fields: frozenset[str], *, pass_unknown: bool) -> frozenset[str]:

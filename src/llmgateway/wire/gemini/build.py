@@ -5,6 +5,7 @@ the config comes last, so that prompt caches that compare bytes find the longest
 arguments go out as the caller wrote them.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -17,11 +18,18 @@ from llmgateway.wire.gemini.contents import Contents
 from llmgateway.wire.gemini.families import family_of
 from llmgateway.wire.gemini.tools import tool_config, tools_of
 from llmgateway.wire.gemini.vocabulary import VOCABULARY, emulates
+from llmgateway.wire.gemini.parts import beside_of
 from llmgateway.wire.params import CONSUMED
+from llmgateway.wire.spans import value_of
 
 _SAFETY: Final = frozenset(("safetySettings", "safety_settings"))
-_NEVER_TOLD: Final = frozenset(("onboarding", "plugins", "routing", "models"))
-"""Fields that the gateway itself has acted on."""
+_TREATED: Final = _SAFETY | {"onboarding", "plugins", "routing", "models", "metadata"}
+"""Fields that the gateway itself has acted on, or that are dealt with by name."""
+_LABELS_QUIRK: Final = "labels"
+_LABEL_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_LABEL: Final = re.compile(r"[a-z0-9_-]{0,63}")
+_MOST_LABELS: Final = 64
+"""https://docs.cloud.google.com/vertex-ai/generative-ai/docs/labels"""
 _WHEN_TRUE: Final = frozenset(("free_models_only", "no_reasoning"))
 _DEFAULT_TIERS: Final = frozenset(("auto", "default"))
 
@@ -29,7 +37,7 @@ _DEFAULT_TIERS: Final = frozenset(("auto", "default"))
 def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
     """The request ready for the wire, and the parameters that were left out. Raises UpstreamError."""
     family = family_of(to.mapping.upstream)
-    contents = Contents(chat.request.messages, family=family)
+    contents = Contents(chat.request.messages, family=family, beside=beside_of(chat))
     dropped = _unsaid(chat, to)
     instruction = instruction_of(chat, to=to)
     texts = [*contents.system, *([instruction] if instruction else [])]
@@ -48,7 +56,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     generation = generation_config(chat, to=to, family=family, dropped=dropped)
     if generation:
         body["generationConfig"] = generation
-    _beside(chat, to, body)
+    _beside(chat, to, body, dropped)
     dropped += contents.dropped
     head = to.head_stream if chat.streamed else to.head
     return HttpRequest(to.origin, head, msgspec.json.encode(body)), tuple(dropped)
@@ -77,20 +85,49 @@ def _unsaid(chat: Chat, to: Deployment) -> list[str]:
     for name in chat.raw:
         if name in to.parameters.listed:
             dropped.append(name)
-        elif name in VOCABULARY.fields or name in CONSUMED or name in _NEVER_TOLD or name in _SAFETY:
+        elif name in VOCABULARY.fields or name in CONSUMED or name in _TREATED or name in to.parameters.takes:
             continue
         elif name not in _WHEN_TRUE or getattr(request, name):
             dropped.append(name)
     return dropped
 
 
-def _beside(chat: Chat, to: Deployment, body: dict[str, Any]) -> None:
-    """The service tier, the caller's own safety settings, and what the row always sends."""
+def _beside(chat: Chat, to: Deployment, body: dict[str, Any], dropped: list[str]) -> None:
+    """The service tier, labels, fields of Google's own as the caller wrote them, and what the row always sends."""
     tier = chat.request.service_tier
     if tier is not None and tier not in _DEFAULT_TIERS and "service_tier" not in to.parameters.listed:
         body["serviceTier"] = tier
     for name in _SAFETY:
         if name in chat.raw:
             body["safetySettings"] = chat.raw[name]
+    for name in chat.raw:
+        if name in to.parameters.takes:
+            body[name] = _beneath(chat.raw[name], body[name]) if name in body else chat.raw[name]
+    _label(chat, to, body, dropped)
     for name, text in to.parameters.force.items():
         body[name] = Raw(text.encode())
+
+
+def _label(chat: Chat, to: Deployment, body: dict[str, Any], dropped: list[str]) -> None:
+    """`metadata`, where the row has labels and all of it fits them."""
+    metadata = chat.request.metadata
+    if not metadata or "metadata" in to.parameters.listed:
+        return
+    labels = {name: value_of(span) for name, span in metadata.items()}
+    if _LABELS_QUIRK not in to.provider.quirks or not _are_labels(labels):
+        dropped.append("metadata")
+    elif "labels" not in body:
+        body["labels"] = labels
+
+
+def _are_labels(labels: dict[str, Any]) -> bool:
+    return len(labels) <= _MOST_LABELS and all(
+        _LABEL_NAME.fullmatch(name) and isinstance(value, str) and _LABEL.fullmatch(value)
+        for name, value in labels.items()
+    )
+
+
+def _beneath(span: Raw, said: Any) -> Any:
+    """The caller's own object where it says more than the translation of its other fields, which count first."""
+    given = value_of(span)
+    return {**given, **said} if isinstance(given, dict) and isinstance(said, dict) else said
