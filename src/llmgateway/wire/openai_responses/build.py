@@ -89,10 +89,15 @@ def _wordless(name: str, span: Raw, chat: Chat, to: Deployment, body: dict[str, 
     if name in REQUEST_FIELDS:
         if not _means_nothing(name, chat.request):
             dropped.append(name)
-    elif not (to.parameters.pass_unknown or name in to.parameters.takes) or name in body:
+    elif not (to.parameters.pass_unknown or name in to.parameters.takes) or name in body or _later(name, chat):
         dropped.append(name)
     elif name != "include":
         body[name] = span
+
+
+def _later(name: str, chat: Chat) -> bool:
+    """A whole answer that is made in the background is not there yet when it comes."""
+    return name == "background" and not chat.streamed
 
 
 def _means_nothing(name: str, request: ChatRequest) -> bool:

@@ -24,8 +24,9 @@ _ITEM_PARTS: Final = frozenset(
         "additional_tools", "apply_patch_call", "apply_patch_call_output", "code_interpreter_call", "compaction",
         "computer_call", "computer_call_output", "file_search_call", "image_generation_call", "item_reference",
         "local_shell_call", "local_shell_call_output", "mcp_approval_request", "mcp_approval_response", "mcp_call",
-        "mcp_list_tools", "shell_call", "shell_call_output", "tool_search_call", "tool_search_output",
-        "web_search_call",
+        "compaction_trigger", "custom_tool_call", "custom_tool_call_output", "function_call", "function_call_output",
+        "mcp_list_tools", "program", "program_output", "reasoning", "shell_call", "shell_call_output",
+        "tool_search_call", "tool_search_output", "web_search_call",
     )
 )  # fmt: skip
 _PHASES: Final = frozenset(("commentary", "final_answer"))
@@ -33,7 +34,7 @@ _FORMAT_QUIRK: Final = "reasoning_format:"
 _OWN_FORMAT: Final = "openai-responses-v1"
 
 
-_KNOWN: Final = frozenset((*Message.__struct_fields__, "phase"))
+_KNOWN: Final = frozenset((*Message.__struct_fields__, "phase", "annotations"))
 _EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""'))
 _MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _PARTS: Final = msgspec.json.Decoder(list[Raw])
@@ -124,9 +125,21 @@ class _Writer:
         return [*items, self._message(message, place, open_parts)] if open_parts else items
 
     def _message(self, message: Message, place: int, content: Any) -> dict[str, Any]:
+        if message.role == "assistant" and "annotations" in self._spans[place]:
+            content = self._cited(content, self._spans[place]["annotations"])
         said = {"role": message.role, "content": content}
         phase = text_of(value_of(self._spans[place].get("phase", NULL))) if message.role == "assistant" else ""
         return {**said, "phase": phase} if phase in _PHASES else said
+
+    def _cited(self, content: Any, annotations: Raw) -> Any:
+        """The one text of an answer with the sources it named, if they say where; else as it is."""
+        parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
+        cited = [citation_of(one) for one in objects_of(value_of(annotations))]
+        if len(parts) == 1 and isinstance(parts[0], dict) and cited and all(cited):
+            return [{**parts[0], "annotations": cited}]
+        if cited:
+            self._drop("messages[].annotations")
+        return content
 
     def _item(self, part: Raw) -> dict[str, Any] | None:
         item = object_of(value_of(part))
@@ -205,6 +218,14 @@ class _Writer:
     def _drop(self, path: str) -> None:
         if path not in self._dropped:
             self._dropped.append(path)
+
+
+def citation_of(annotation: dict[str, Any]) -> dict[str, Any] | None:
+    """As the protocol itself writes it; None for what is no source of a known place."""
+    inner = object_of(annotation.get("url_citation"))
+    if annotation.get("type") != "url_citation" or not {"url", "start_index", "end_index"} <= inner.keys():
+        return None
+    return {"type": "url_citation", "title": "", **inner}
 
 
 def _function_call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
