@@ -1,6 +1,7 @@
 """Who offers what, and how a request is sent there: provider, model, mapping, credential, deployment, plan, attempt."""
 
 from datetime import date
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
@@ -227,8 +228,8 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `lacks`: capabilities it does not have; `refuse`: fields it has no word for and that are never left out. A request
     that needs one of them goes elsewhere; one of `excluding` keeps it away by being there at all. `tiers`: the service
-    tiers that can be asked for, empty = any. `takes`: the row's own fields, `types` and `prefixes`: part and tool types of
-    its own, sent on as the caller wrote them. `samples`: when sampling parameters that are among `listed` are sent all
+    tiers that can be asked for, empty = any. `takes`: the row's own fields, `types`: part and tool types of its
+    own (patterns), sent on as the caller wrote them. `samples`: when sampling parameters that are among `listed` are sent all
     the same: where no effort is asked for (`by_default`), or where none is asked for by name (`at_none`).
     """
 
@@ -246,13 +247,12 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     excluding: tuple[str, ...] = ()
     tiers: frozenset[str] = frozenset()
     takes: frozenset[str] = frozenset()
-    types: frozenset[str] = frozenset()
-    prefixes: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
     samples: Literal["", "at_none", "by_default"] = ""
 
     def takes_type(self, kind: str) -> bool:
         """Whether a part, tool or tool choice of this type is sent on."""
-        return self.pass_unknown or kind in self.types or kind.startswith(self.prefixes)
+        return self.pass_unknown or any(fnmatchcase(kind, one) for one in self.types)
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,25 +99,23 @@ def compile_parameters(
     words = _words(provider, vocabulary)
     fields = vocabulary.fields | words
     pass_unknown = vocabulary.is_open and provider.unknown_fields == "pass"
-    listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields)
+    refuse = _refused(policy, fields, pass_unknown=pass_unknown)
+    listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields) | (refuse & {"service_tier"})
     fixed: dict[str, float] = {}
     if "temperature" in mapping.lacks:
         fixed = {name: value for name, value in _FIXED_SAMPLING.items() if name not in listed}
         listed |= fixed.keys()
-    refuse = _refused(policy, fields, pass_unknown=pass_unknown)
-    listed |= refuse & {"service_tier"}
-    types = policy.types
-    touched = OURS | CONSUMED | listed | set(policy.rename) | set(policy.clamp) | set(policy.force)
+    touched = OURS | CONSUMED | listed | policy.rename.keys() | policy.clamp.keys() | policy.force.keys()
     style = style_named(provider.quirks)
     if style or "reasoning" in mapping.lacks:
         touched |= {"reasoning_effort"}
     missing = vocabulary.lacks | ((vocabulary.rare | lacks) - mapping.has) | mapping.lacks
     return ParameterPlan(
         untouched=(REQUEST_FIELDS - touched) | set(policy.takes),
-        rename=dict(policy.rename),
+        rename=policy.rename,
         listed=frozenset(listed),
-        clamp=dict(policy.clamp),
-        force=dict(policy.force),
+        clamp=policy.clamp,
+        force=policy.force,
         pass_unknown=pass_unknown,
         fixed=fixed,
         reasoning=style,
@@ -127,8 +125,7 @@ def compile_parameters(
         excluding=tuple(sorted(refuse & _BY_PRESENCE)),
         tiers=tiers,
         takes=frozenset(policy.takes),
-        types=frozenset(one for one in types if not one.endswith("*")),
-        prefixes=tuple(one[:-1] for one in types if one.endswith("*")),
+        types=policy.types,
         samples=_samples(provider.quirks) if fixed else "",
     )
 

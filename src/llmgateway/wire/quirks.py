@@ -45,8 +45,8 @@ QUIRKS: Final[dict[str, str]] = {
 
 REWRITES_MESSAGES: Final = frozenset(
     (
-        "alternating", "document_parts", "message_members", "nine_letter_ids", "no_system_role", "prefix", "replay:thinking_parts",
-        "system_role", "tool_turn_reasoning",
+        "alternating", "document_parts", "message_members", "nine_letter_ids", "no_system_role", "prefix",
+        "replay:thinking_parts", "system_role", "tool_turn_reasoning",
     )
 )  # fmt: skip
 """Those for which every message has to be looked at."""

@@ -22,7 +22,7 @@ from llmgateway.wire.anthropic.tools import toolbox
 from llmgateway.wire.anthropic.turns import conversation, in_unsigned_loop
 from llmgateway.wire.anthropic.vocabulary import VOCABULARY, emulates
 from llmgateway.wire.params import CONSUMED
-from llmgateway.wire.spans import value_of
+from llmgateway.wire.spans import beneath
 
 Body = dict[str, Any]
 
@@ -168,7 +168,7 @@ def _rest(chat: Chat, body: Body, to: Deployment, dropped: dict[str, None]) -> N
         if name in VOCABULARY.fields or name in CONSUMED or name in _SILENT:
             continue
         if name in plan.takes or (name in _NATIVE and plan.pass_unknown):
-            body[name] = _beneath(span, body[name]) if name in body else span
+            body[name] = beneath(span, body[name]) if name in body else span
         elif not _is_default(name, span):
             dropped[name] = None
     dropped.update({name: None for name in ("free_models_only", "no_reasoning") if getattr(request, name)})
@@ -176,12 +176,6 @@ def _rest(chat: Chat, body: Body, to: Deployment, dropped: dict[str, None]) -> N
         dropped["reasoning.summary"] = None
     for name, text in plan.force.items():
         body[name] = Raw(text.encode())
-
-
-def _beneath(span: Raw, said: Any) -> Any:
-    """The caller's own object where it says more than the translation of its other fields, which count first."""
-    given = value_of(span)
-    return {**given, **said} if isinstance(given, dict) and isinstance(said, dict) else said
 
 
 def _is_default(name: str, span: Raw) -> bool:

@@ -28,8 +28,11 @@ _ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 _NOT_IN_IDS: Final = re.compile(r"[^a-zA-Z0-9_.:-]")
 _DOCUMENT_MEMBERS: Final = ("citations", "context")
 """Of converse itself, beside a file: whether it is to be cited, and what to make of it."""
-_MEMBERS: Final = frozenset((*Message.__struct_fields__, "status"))
+_MEMBERS: Final = frozenset((*Message.__struct_fields__, "status")) - {"audio", "images"}
 """`status` `error` is another word for `is_error`."""
+
+
+_EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""', b"false"))
 
 
 class Conversation:
@@ -58,6 +61,8 @@ class Conversation:
 
     def _note_members(self, message: Message, members: dict[str, Raw]) -> None:
         for name in members.keys() - _MEMBERS:
+            if bytes(members[name]) in _EMPTY:
+                continue
             self.dropped[f"messages[].{name[:100]}"] = None
         if message.name is not None and message.role != "function":
             self.dropped["messages[].name"] = None

@@ -13,7 +13,8 @@ from llmgateway.wire.spans import text_of
 FORMAT: Final = "cohere-chat-v2"
 PLAN: Final = "tool_plan"
 _MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
-_MEMBERS: Final = frozenset(Message.__struct_fields__) - {"is_error"}
+_MEMBERS: Final = frozenset(Message.__struct_fields__) - {"audio", "images", "is_error"}
+_EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""', b"false"))
 _TYPES: Final = frozenset(("text", "refusal", "image_url", "file", "input_audio"))
 _NO_OUTPUT: Final = "(no output)"
 _ROLES: Final = {"developer": "system", "function": "tool"}
@@ -33,7 +34,7 @@ def read_messages(chat: Chat, *, dropped: dict[str, None]) -> list[Body]:
     functions = 0
     spans = _MESSAGES.decode(chat.raw["messages"])
     for index, (message, members) in enumerate(zip(chat.request.messages, spans, strict=True)):
-        for name in members.keys() - _MEMBERS:
+        for name in [name for name in members.keys() - _MEMBERS if bytes(members[name]) not in _EMPTY]:
             dropped[f"messages[].{name[:100]}"] = None
         if message.name is not None and message.role != "function":
             dropped["messages[].name"] = None
@@ -58,9 +59,7 @@ def read_messages(chat: Chat, *, dropped: dict[str, None]) -> list[Body]:
     return result
 
 
-def _assistant(
-    message: Message, members: dict[str, Raw], path: str, functions: int, dropped: dict[str, None]
-) -> Body:
+def _assistant(message: Message, members: dict[str, Raw], path: str, functions: int, dropped: dict[str, None]) -> Body:
     told: Body = {"role": "assistant"}
     thoughts, plan = _replayed(message, dropped)
     parts = _parts(message, members, path, dropped)

@@ -16,14 +16,14 @@ from llmgateway.domain.routing import Deployment, HttpRequest
 from llmgateway.wire.gemini.config import generation_config
 from llmgateway.wire.gemini.contents import Contents
 from llmgateway.wire.gemini.families import family_of
+from llmgateway.wire.gemini.parts import beside_of
 from llmgateway.wire.gemini.tools import tool_config, tools_of
 from llmgateway.wire.gemini.vocabulary import VOCABULARY, emulates
-from llmgateway.wire.gemini.parts import beside_of
 from llmgateway.wire.params import CONSUMED
-from llmgateway.wire.spans import value_of
+from llmgateway.wire.spans import beneath, value_of
 
 _SAFETY: Final = frozenset(("safetySettings", "safety_settings"))
-_TREATED: Final = _SAFETY | {"onboarding", "plugins", "routing", "models", "metadata"}
+_TREATED: Final = _SAFETY | {"onboarding", "plugins", "routing", "models"}
 """Fields that the gateway itself has acted on, or that are dealt with by name."""
 _LABELS_QUIRK: Final = "labels"
 _LABEL_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -56,7 +56,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     generation = generation_config(chat, to=to, family=family, dropped=dropped)
     if generation:
         body["generationConfig"] = generation
-    _beside(chat, to, body, dropped)
+    _beside(chat, to, body)
     dropped += contents.dropped
     head = to.head_stream if chat.streamed else to.head
     return HttpRequest(to.origin, head, msgspec.json.encode(body)), tuple(dropped)
@@ -87,12 +87,15 @@ def _unsaid(chat: Chat, to: Deployment) -> list[str]:
             dropped.append(name)
         elif name in VOCABULARY.fields or name in CONSUMED or name in _TREATED or name in to.parameters.takes:
             continue
+        elif name == "metadata" and _LABELS_QUIRK in to.provider.quirks:
+            if not _are_labels(chat):
+                dropped.append(name)
         elif name not in _WHEN_TRUE or getattr(request, name):
             dropped.append(name)
     return dropped
 
 
-def _beside(chat: Chat, to: Deployment, body: dict[str, Any], dropped: list[str]) -> None:
+def _beside(chat: Chat, to: Deployment, body: dict[str, Any]) -> None:
     """The service tier, labels, fields of Google's own as the caller wrote them, and what the row always sends."""
     tier = chat.request.service_tier
     if tier is not None and tier not in _DEFAULT_TIERS and "service_tier" not in to.parameters.listed:
@@ -102,32 +105,18 @@ def _beside(chat: Chat, to: Deployment, body: dict[str, Any], dropped: list[str]
             body["safetySettings"] = chat.raw[name]
     for name in chat.raw:
         if name in to.parameters.takes:
-            body[name] = _beneath(chat.raw[name], body[name]) if name in body else chat.raw[name]
-    _label(chat, to, body, dropped)
+            body[name] = beneath(chat.raw[name], body[name]) if name in body else chat.raw[name]
+    labelled = "metadata" in chat.raw and _LABELS_QUIRK in to.provider.quirks
+    if labelled and "metadata" not in to.parameters.listed and _are_labels(chat):
+        body.setdefault("labels", chat.raw["metadata"])
     for name, text in to.parameters.force.items():
         body[name] = Raw(text.encode())
 
 
-def _label(chat: Chat, to: Deployment, body: dict[str, Any], dropped: list[str]) -> None:
-    """`metadata`, where the row has labels and all of it fits them."""
-    metadata = chat.request.metadata
-    if not metadata or "metadata" in to.parameters.listed:
-        return
-    labels = {name: value_of(span) for name, span in metadata.items()}
-    if _LABELS_QUIRK not in to.provider.quirks or not _are_labels(labels):
-        dropped.append("metadata")
-    elif "labels" not in body:
-        body["labels"] = labels
-
-
-def _are_labels(labels: dict[str, Any]) -> bool:
+def _are_labels(chat: Chat) -> bool:
+    """Whether all of `metadata` fits what Google takes as labels."""
+    labels = {name: value_of(span) for name, span in (chat.request.metadata or {}).items()}
     return len(labels) <= _MOST_LABELS and all(
         _LABEL_NAME.fullmatch(name) and isinstance(value, str) and _LABEL.fullmatch(value)
         for name, value in labels.items()
     )
-
-
-def _beneath(span: Raw, said: Any) -> Any:
-    """The caller's own object where it says more than the translation of its other fields, which count first."""
-    given = value_of(span)
-    return {**given, **said} if isinstance(given, dict) and isinstance(said, dict) else said

@@ -34,8 +34,8 @@ _FORMAT_QUIRK: Final = "reasoning_format:"
 _OWN_FORMAT: Final = "openai-responses-v1"
 
 
-_KNOWN: Final = frozenset((*Message.__struct_fields__, "phase", "annotations"))
-_EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""'))
+_KNOWN: Final = frozenset((*Message.__struct_fields__, "phase")) - {"images", "is_error"}
+_EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""', b"false"))
 _MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _PARTS: Final = msgspec.json.Decoder(list[Raw])
 
@@ -72,7 +72,7 @@ class _Writer:
             if message.name is not None and message.role != "function":
                 self._drop("messages[].name")
             if not self._spans[place].keys() <= _KNOWN:
-                self._unknown(self._spans[place])
+                self._unknown(message, self._spans[place])
             if message.role == "assistant":
                 self._assistant(message, place)
             elif message.role in ("tool", "function"):
@@ -209,9 +209,11 @@ class _Writer:
             return {"type": "input_audio", "input_audio": part.input_audio}
         return _PARTS.decode(self._spans[place]["content"])[index]
 
-    def _unknown(self, spans: dict[str, Raw]) -> None:
-        """Members of a message that nobody here knows, unless they are empty."""
+    def _unknown(self, message: Message, spans: dict[str, Raw]) -> None:
+        """Members of a message that this protocol has no word for, unless they are empty."""
         for name in sorted(spans.keys() - _KNOWN):
+            if name == "annotations" and message.role == "assistant" and message.content:
+                continue  # those are told of with the content
             if bytes(spans[name]) not in _EMPTY:
                 self._drop(f"messages[].{name[:100]}")
 

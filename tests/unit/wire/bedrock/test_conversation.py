@@ -228,7 +228,7 @@ def test_parts_that_a_caller_writes_as_converse_does_go_on_as_they_are() -> None
 
 
 def test_parts_without_a_place_are_refused_by_name() -> None:
-    chat = asked(messages=[{"role": "user", "content": [{"type": "hologram", "hologram": {}}]}])
+    chat = asked(messages=[{"role": "user", "content": [{"type": "hologram"}]}])
     with pytest.raises(UpstreamError) as refused:
         build_request(chat, to=bedrock())
     assert (refused.value.kind, refused.value.param) == (INVALID_VALUE, "messages[0].content[0].type")
