@@ -229,8 +229,8 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     `lacks`: capabilities it does not have; `refuse`: fields it has no word for and that are never left out. A request
     that needs one of them goes elsewhere; one of `excluding` keeps it away by being there at all. `tiers`: the service
     tiers that can be asked for, empty = any. `takes`: the row's own fields, `types`: part and tool types of its
-    own (patterns), sent on as the caller wrote them. `samples`: when sampling parameters that are among `listed` are sent all
-    the same: where no effort is asked for (`by_default`), or where none is asked for by name (`at_none`).
+    own (patterns), sent on as the caller wrote them. `samples`: when sampling parameters that are among `listed` are
+    sent all the same: where no effort is asked for (`by_default`), or where none is asked for by name (`at_none`).
     """
 
     untouched: frozenset[str]

@@ -101,10 +101,8 @@ def compile_parameters(
     pass_unknown = vocabulary.is_open and provider.unknown_fields == "pass"
     refuse = _refused(policy, fields, pass_unknown=pass_unknown)
     listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields) | (refuse & {"service_tier"})
-    fixed: dict[str, float] = {}
-    if "temperature" in mapping.lacks:
-        fixed = {name: value for name, value in _FIXED_SAMPLING.items() if name not in listed}
-        listed |= fixed.keys()
+    fixed = _fixed(mapping, listed)
+    listed |= fixed.keys()
     touched = OURS | CONSUMED | listed | policy.rename.keys() | policy.clamp.keys() | policy.force.keys()
     style = style_named(provider.quirks)
     if style or "reasoning" in mapping.lacks:
@@ -136,6 +134,12 @@ def _words(provider: Provider, vocabulary: Vocabulary) -> frozenset[str]:
     if vocabulary is OPENAI_CHAT and says_tokens(provider.quirks):
         words |= {"reasoning_max_tokens"}
     return words
+
+
+def _fixed(mapping: Mapping, listed: set[str]) -> dict[str, float]:
+    if "temperature" not in mapping.lacks:
+        return {}
+    return {name: value for name, value in _FIXED_SAMPLING.items() if name not in listed}
 
 
 def _samples(quirks: tuple[str, ...]) -> Literal["", "at_none", "by_default"]:

@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.routing import Deployment, HttpRequest
+from llmgateway.wire.anthropic.betas import beta_line
 from llmgateway.wire.anthropic.cache import with_breakpoints
 from llmgateway.wire.anthropic.models import Dialect, dialect_of
 from llmgateway.wire.anthropic.parts import text_block
@@ -76,7 +77,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     _sample(chat, body, to, dialect, thinking=thinking, dropped=dropped)
     _identify(chat, body, to, dropped)
     _rest(chat, body, to, dropped)
-    head = to.head_stream if chat.streamed else to.head
+    head = (to.head_stream if chat.streamed else to.head) + beta_line(chat, to.parameters, dropped=dropped)
     return HttpRequest(to.origin, head, msgspec.json.encode(body)), tuple(dropped)
 
 
@@ -167,6 +168,8 @@ def _rest(chat: Chat, body: Body, to: Deployment, dropped: dict[str, None]) -> N
             dropped[name] = None
         if name in VOCABULARY.fields or name in CONSUMED or name in _SILENT:
             continue
+        if name == "betas" and name in plan.takes:
+            continue  # a header
         if name in plan.takes or (name in _NATIVE and plan.pass_unknown):
             body[name] = beneath(span, body[name]) if name in body else span
         elif not _is_default(name, span):

@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from llmgateway.domain.chat import Chat, FileRef, Message, Part
+from llmgateway.domain.chat import Chat, FileRef, Message, Part, ToolCall
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.openai_responses.client_calls import item_of, output_of
 from llmgateway.wire.openai_responses.pieces import object_of, objects_of, text_of
 from llmgateway.wire.openai_responses.replay import replay
 from llmgateway.wire.spans import NULL, value_of
@@ -63,6 +64,8 @@ class _Writer:
         self._dropped = dropped
         self._format = "" if "reasoning" in to.mapping.lacks else reasoning_format(to)
         self._custom: set[str] = set()
+        self._native: dict[str, str] = {}
+        self._functions = {tool.function.name for tool in chat.request.tools or () if tool.function is not None}
         self._open: dict[str, str] = {}
         self._items: list[Any] = []
         self._spans = _MESSAGES.decode(chat.raw["messages"])
@@ -150,7 +153,10 @@ class _Writer:
         spaces = _namespaces(self._spans[place].get("tool_calls"))
         for index, call in enumerate(message.tool_calls or ()):
             call_id = _call_id(call.id or f"call_{place}_{index}")
-            if call.function is not None:
+            native = self._native_call(call, call_id)
+            if native is not None:
+                sent.append(native)
+            elif call.function is not None:
                 item = _function_call(call_id, call.function.name, call.function.arguments)
                 sent.append(item if not spaces else {**item, **spaces[index]})
             else:
@@ -160,6 +166,15 @@ class _Writer:
             self._open[called.name] = f"call_{place}"
             sent.append(_function_call(f"call_{place}", called.name, called.arguments))
         return sent
+
+    def _native_call(self, call: ToolCall, call_id: str) -> dict[str, Any] | None:
+        """A call of one of the protocol's own tools, which the client was told of as a function."""
+        if call.function is None or call.function.name in self._functions:
+            return None
+        item = item_of(call.function, call_id)
+        if item is not None:
+            self._native[call_id] = call.function.name
+        return item
 
     def _custom_call(self, call_id: str, place: int, index: int) -> dict[str, Any]:
         """Calls of custom tools, and of types that came after them, have their members under the type's name."""
@@ -180,6 +195,11 @@ class _Writer:
             call_id = self._open.pop(name, f"call_{name}")
         else:
             call_id = _call_id(message.tool_call_id or "")
+            if call_id in self._native:
+                content = message.content
+                parts = self._parts(content, place, "input_text") if isinstance(content, list) else []
+                self._items.append(output_of(self._native[call_id], call_id, message, parts))
+                return
         kind = "custom_tool_call_output" if call_id in self._custom else "function_call_output"
         self._items.append({"type": kind, "call_id": call_id, "output": self._output(message, place)})
 
