@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from llmgateway.domain.chat import FunctionCall, Message
-from llmgateway.wire.openai_responses.pieces import object_of, text_of
+from llmgateway.wire.openai_responses.pieces import arguments_of, object_of, objects_of, text_of
 
 _OUTPUTS: Final = {
     "apply_patch_call": "apply_patch_call_output",
@@ -40,7 +40,7 @@ def call_id_of(item: dict[str, Any]) -> str:
 def function_of(item: dict[str, Any]) -> tuple[str, str]:
     """Name and arguments."""
     members = {name: value for name, value in item.items() if name not in _NOT_MEMBERS}
-    return text_of(item.get("type")), msgspec.json.encode(members).decode()
+    return text_of(item.get("type")), arguments_of(members)
 
 
 def item_of(function: FunctionCall, call_id: str) -> dict[str, Any] | None:
@@ -54,7 +54,7 @@ def item_of(function: FunctionCall, call_id: str) -> dict[str, Any] | None:
 
 def output_of(kind: str, call_id: str, message: Message, parts: list[Any]) -> dict[str, Any]:
     """What came of a call, as the item of its own. `parts`: the content in the protocol's words."""
-    texts = [part.get("text") or "" for part in parts if isinstance(part, dict) and "text" in part]
+    texts = [text_of(part.get("text")) for part in objects_of(parts)]
     text = message.content if isinstance(message.content, str) else "".join(texts)
     told = _members(text) or _told(kind, text, message, parts)
     named = {"mcp_approval_request": "approval_request_id", "local_shell_call": "id"}.get(kind, "call_id")
@@ -66,7 +66,7 @@ def _told(kind: str, text: str, message: Message, parts: list[Any]) -> dict[str,
         case "apply_patch_call":
             return {"status": "failed" if message.is_error else "completed", "output": text}
         case "computer_call":
-            images = [part["image_url"] for part in parts if isinstance(part, dict) and "image_url" in part]
+            images = [part["image_url"] for part in objects_of(parts) if "image_url" in part]
             return {"output": {"type": "computer_screenshot", "image_url": images[0] if images else text}}
         case "mcp_approval_request":
             return {"approve": text.strip().lower() in _YES}

@@ -278,3 +278,10 @@ def test_what_was_sent_stays_the_prefix_of_what_is_sent() -> None:
         assert body.startswith(before)
         before = body[: body.rindex(b"]")]
         said.append({"role": "assistant", "content": f"Sun {turn}."})
+
+
+def test_parts_as_converse_writes_them() -> None:
+    guard = {"type": "guardContent", "guardContent": {"text": {"text": "a"}}}
+    assert messages_of(messages=[{"role": "user", "content": [guard]}])[0]["content"] == [
+        {"guardContent": {"text": {"text": "a"}}}
+    ]
