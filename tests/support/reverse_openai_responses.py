@@ -163,7 +163,10 @@ def _choice(choice: Any) -> Any:
     if choice["type"] == "function":
         return {"type": "function", "function": {"name": choice["name"]}}
     if choice["type"] == "allowed_tools":
-        tools = [{"type": tool["type"], "function": {"name": tool["name"]}} for tool in choice["tools"]]
+        tools = [
+            {"type": tool["type"], "function": {"name": tool["name"]}} if tool["type"] == "function" else tool
+            for tool in choice["tools"]
+        ]
         return {"type": "allowed_tools", "allowed_tools": {"mode": choice["mode"], "tools": tools}}
     return choice
 

@@ -126,3 +126,45 @@ def test_types_are_names_or_beginnings_of_names() -> None:
     taken = ["image", "images", "shell_1", "shell", "Image", "my_shell_1"]
     assert [name for name in taken if plan.takes_type(name)] == ["image", "shell_1"]
     assert not compiled().takes_type("")
+
+
+@pytest.mark.parametrize(
+    ("quirks", "samples"),
+    [
+        ((), ""),
+        (("sampling_at_none",), "at_none"),
+        (("none_by_default", "sampling_at_none"), "by_default"),
+        (("none_by_default",), ""),
+    ],
+)
+def test_a_model_that_reasons_may_sample_while_it_does_not(quirks: tuple[str, ...], samples: str) -> None:
+    assert compiled(quirks=quirks, lacks=frozenset({"temperature"})).samples == samples
+    assert compiled(quirks=quirks).samples == ""
+
+
+def test_types_are_names_or_beginnings_of_names() -> None:
+    plan = compiled(policy=ParameterPolicy(types=("image", "shell_*")))
+    taken = ["image", "images", "shell_1", "shell", "Image", "my_shell_1"]
+    assert [name for name in taken if plan.takes_type(name)] == ["image", "shell_1"]
+    assert not compiled().takes_type("")
+
+
+@pytest.mark.parametrize(
+    ("quirks", "samples"),
+    [
+        ((), ""),
+        (("sampling_at_none",), "at_none"),
+        (("none_by_default", "sampling_at_none"), "by_default"),
+        (("none_by_default",), ""),
+    ],
+)
+def test_a_model_that_reasons_may_sample_while_it_does_not(quirks: tuple[str, ...], samples: str) -> None:
+    assert compiled(quirks=quirks, lacks=frozenset({"temperature"})).samples == samples
+    assert compiled(quirks=quirks).samples == ""
+
+
+def test_types_are_names_or_beginnings_of_names() -> None:
+    plan = compiled(policy=ParameterPolicy(types=("image", "shell_*")))
+    taken = ["image", "images", "shell_1", "shell", "Image", "my_shell_1"]
+    assert [name for name in taken if plan.takes_type(name)] == ["image", "shell_1"]
+    assert not compiled().takes_type("")

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from llmgateway.domain.chat import Chat, Function, NamedFunction, NamedTool, Tool
 from llmgateway.domain.routing import Deployment
@@ -23,6 +23,15 @@ _TOOLS: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _EMPTY: Final = Raw(b"{}")
 _SPACE: Final = b" \t\r\n"
 _SEARCH_OPTIONS: Final = ("user_location", "search_context_size", "max_uses", "allowed_domains", "blocked_domains")
+
+
+class _AllowedTools(Struct):
+    mode: str = "auto"
+    tools: list[NamedTool] = []
+
+
+class _Choice(Struct):
+    allowed_tools: _AllowedTools
 
 
 def tools_of(chat: Chat, *, to: Deployment, family: Family, dropped: list[str]) -> list[dict[str, Any]]:
@@ -70,7 +79,12 @@ def _native(kind: str, span: dict[str, Raw]) -> dict[str, Any]:
 def tool_config(chat: Chat, *, family: Family, dropped: list[str]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     request = chat.request
-    mode = _mode(request.tool_choice if request.tool_choice is not None else request.function_call)
+    if isinstance(request.tool_choice, NamedTool) and request.tool_choice.function is None:
+        mode = _allowed(chat.raw["tool_choice"], family=family)
+        if mode is None:
+            dropped.append("tool_choice")
+    else:
+        mode = _mode(request.tool_choice if request.tool_choice is not None else request.function_call)
     functions = [tool.function for tool in request.tools or () if tool.function is not None]
     if any(function.strict for function in functions):
         if not family.validates:
@@ -82,6 +96,19 @@ def tool_config(chat: Chat, *, family: Family, dropped: list[str]) -> dict[str, 
     if functions and "web_search" in chat.traits.needs and family.tools_together:
         config["includeServerSideToolInvocations"] = True
     return config
+
+
+def _allowed(span: Raw, *, family: Family) -> dict[str, Any] | None:
+    """OpenAI's `allowed_tools`: some of the functions, one of which must be called or may be
+    (https://ai.google.dev/gemini-api/docs/function-calling#function_calling_modes)."""
+    try:
+        allowed = msgspec.json.decode(span, type=_Choice).allowed_tools
+    except msgspec.ValidationError:
+        return None
+    names = [tool.function.name for tool in allowed.tools if tool.function is not None]
+    if not names or (allowed.mode != "required" and not family.validates):
+        return None
+    return {"mode": "ANY" if allowed.mode == "required" else "VALIDATED", "allowedFunctionNames": names}
 
 
 def _mode(choice: str | NamedTool | NamedFunction | None) -> dict[str, Any] | None:

@@ -30,6 +30,7 @@ _ITEM_PARTS: Final = frozenset(
         "tool_search_call", "tool_search_output", "web_search_call",
     )
 )  # fmt: skip
+_FILE_SOURCES: Final = frozenset(("container_file_citation", "file_citation", "file_path"))
 _PHASES: Final = frozenset(("commentary", "final_answer"))
 _FORMAT_QUIRK: Final = "reasoning_format:"
 _OWN_FORMAT: Final = "openai-responses-v1"
@@ -244,10 +245,11 @@ class _Writer:
 
 def citation_of(annotation: dict[str, Any]) -> dict[str, Any] | None:
     """As the protocol itself writes it; None for what is no source of a known place."""
-    inner = object_of(annotation.get("url_citation"))
-    if annotation.get("type") != "url_citation" or not {"url", "start_index", "end_index"} <= inner.keys():
-        return None
-    return {"type": "url_citation", "title": "", **inner}
+    kind = text_of(annotation.get("type"))
+    inner = object_of(annotation.get(kind))
+    if kind == "url_citation" and {"url", "start_index", "end_index"} <= inner.keys():
+        return {"type": kind, "title": "", **inner}
+    return {"type": kind, **inner} if kind in _FILE_SOURCES and "file_id" in inner else None
 
 
 def _function_call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
