@@ -141,29 +141,3 @@ def test_documents_in_mistrals_words() -> None:
         USER,
         {"role": "user", "content": [text]},
     ]
-
-
-def test_documents_in_mistrals_words() -> None:
-    data = {"file_data": "https://a.test/a.pdf", "filename": "a.pdf"}
-    text = {"type": "text", "text": "Look"}
-    files = [{"type": "file", "file": data}, {"type": "file", "file": {"file_id": "f1"}}]
-    (message,) = sent("document_parts", {"role": "user", "content": [text, *files]})
-    assert message["content"] == [
-        text,
-        {"type": "document_url", "document_url": "https://a.test/a.pdf", "document_name": "a.pdf"},
-        {"type": "file", "file_id": "f1"},
-    ]
-    assert sent("document_parts", USER, {"role": "user", "content": [text]}) == [USER, {"role": "user", "content": [text]}]
-
-
-def test_documents_in_mistrals_words() -> None:
-    data = {"file_data": "https://a.test/a.pdf", "filename": "a.pdf"}
-    text = {"type": "text", "text": "Look"}
-    files = [{"type": "file", "file": data}, {"type": "file", "file": {"file_id": "f1"}}]
-    (message,) = sent("document_parts", {"role": "user", "content": [text, *files]})
-    assert message["content"] == [
-        text,
-        {"type": "document_url", "document_url": "https://a.test/a.pdf", "document_name": "a.pdf"},
-        {"type": "file", "file_id": "f1"},
-    ]
-    assert sent("document_parts", USER, {"role": "user", "content": [text]}) == [USER, {"role": "user", "content": [text]}]

@@ -28,7 +28,7 @@ _NOT_MEMBERS: Final = ("type", "call_id")
 
 def is_client_call(item: dict[str, Any]) -> bool:
     """A search for tools may also be OpenAI's own affair."""
-    kind = item.get("type")
+    kind = text_of(item.get("type"))
     return kind in _OUTPUTS and (kind != _SEARCH or item.get("execution") == "client")
 
 

@@ -285,17 +285,3 @@ def test_parts_as_converse_writes_them() -> None:
     assert messages_of(messages=[{"role": "user", "content": [guard]}])[0]["content"] == [
         {"guardContent": {"text": {"text": "a"}}}
     ]
-
-
-def test_parts_as_converse_writes_them() -> None:
-    guard = {"type": "guardContent", "guardContent": {"text": {"text": "a"}}}
-    assert messages_of(messages=[{"role": "user", "content": [guard]}])[0]["content"] == [
-        {"guardContent": {"text": {"text": "a"}}}
-    ]
-
-
-def test_parts_as_converse_writes_them() -> None:
-    guard = {"type": "guardContent", "guardContent": {"text": {"text": "a"}}}
-    assert messages_of(messages=[{"role": "user", "content": [guard]}])[0]["content"] == [
-        {"guardContent": {"text": {"text": "a"}}}
-    ]
