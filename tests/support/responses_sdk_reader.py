@@ -13,6 +13,10 @@ from openai.types.responses import Response
 from tests.support.corpus import Recording
 from tests.support.independent_chat_reader import Answer, Call, Tokens, Told, parsed
 
+_FOR_CLIENT = frozenset(
+    ("apply_patch_call", "computer_call", "local_shell_call", "mcp_approval_request", "shell_call", "tool_search_call")
+)
+
 
 def spoken(recording: Recording) -> bool:
     """A request for a response (not for a token count or a compaction), with a body that was answered."""
@@ -40,14 +44,26 @@ def of_response(response: Response) -> Answer:
         answer.error = response.error or response.status
         return answer
     told = answer.choices[0] = Told(text=response.output_text)
+    ran = {getattr(item, "call_id", None) for item in response.output if str(item.type).endswith("_output")}
     for item in response.output:
         _add(told, item)
+        if item.type in _FOR_CLIENT and getattr(item, "call_id", None) not in ran:
+            _add_native(told, item)
     if response.status == "incomplete" and response.incomplete_details is not None:
         filtered = response.incomplete_details.reason == "content_filter"
         told.finish = "content_filter" if filtered else "length"
     else:
         told.finish = "tool_calls" if told.calls else "stop"
     return answer
+
+
+def _add_native(told: Told, item: Any) -> None:
+    """A call that the client is to carry out with OpenAI's own tool; a search for tools only if it says so."""
+    if item.type == "tool_search_call" and item.execution != "client":
+        return
+    members = item.to_dict(warnings=False)
+    del members["type"]
+    told.calls.append(Call(item.type, members, members.pop("call_id", None) or item.id))
 
 
 def _add(told: Told, item: Any) -> None:

@@ -35,6 +35,9 @@ def spoken(source: dict[str, Any], *, retold: Retold) -> dict[str, Any]:
     if (source.get("metadata") or {}).get("user_id"):
         ours["user"] = source["metadata"]["user_id"]
     ours.update(_thinking(source))
+    beside = {k: v for k, v in (source.get("output_config") or {}).items() if k not in ("effort", "format")}
+    if beside:
+        ours["output_config"] = beside
     ours.update(_format(source))
     return ours
 

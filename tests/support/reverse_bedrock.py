@@ -66,9 +66,7 @@ def _messages(message: dict[str, Any], retold: Retold) -> list[dict[str, Any]]:
 
 
 def _tool_result(result: dict[str, Any]) -> dict[str, Any]:
-    """JSON of a result is text to a model, which is what our vocabulary has."""
-    blocks = [{"text": json.dumps(part["json"])} if "json" in part else part for part in result["content"]]
-    ours: dict[str, Any] = {"role": "tool", "tool_call_id": result["toolUseId"], "content": _parts(blocks)}
+    ours: dict[str, Any] = {"role": "tool", "tool_call_id": result["toolUseId"], "content": _parts(result["content"])}
     return {**ours, "is_error": True} if result.get("status") == "error" else ours
 
 

@@ -46,6 +46,9 @@ def spoken(source: dict[str, Any], *, retold: Retold) -> dict[str, Any]:
     ours: dict[str, Any] = {name: value for name, value in theirs.items() if name not in _TAKEN}
     ours["messages"] = [*_system(theirs.get("systemInstruction")), *_Turns(retold).told(theirs["contents"])]
     ours.update(_tools(theirs.get("tools") or [], theirs.get("toolConfig") or {}))
+    beside = {k: v for k, v in (theirs.get("toolConfig") or {}).items() if k != "functionCallingConfig"}
+    if beside:
+        ours["toolConfig"] = beside
     config = theirs.get("generationConfig") or {}
     ours.update({name: _whole(config[field]) for field, name in _CONFIG.items() if field in config})
     ours.update(_thinking(config.get("thinkingConfig")))
@@ -178,7 +181,7 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
 def _media(kind: str, url: str, part: dict[str, Any]) -> dict[str, Any]:
     """Only a file's name can tell the type of what a URL names."""
     extra = {name: value for name, value in part.items() if name not in ("inlineData", "fileData")}
-    if kind.startswith("image/"):
+    if kind.startswith("image/") and ("inlineData" in part or mimetypes.guess_type(url)[0] == kind):
         return {"type": "image_url", "image_url": {"url": url}, **extra}
     named = {"filename": f"file{mimetypes.guess_extension(kind) or ''}"} if "fileData" in part and kind else {}
     return {"type": "file", "file": {"file_data": url, **named}, **extra}

@@ -13,7 +13,11 @@ def spoken(source: dict[str, Any]) -> dict[str, Any]:
     ours = in_our_words(source)
     if "random_seed" in ours:
         ours["seed"] = ours.pop("random_seed")
-    if isinstance(ours.get("thinking"), dict) and ours["thinking"].keys() == {"type"}:
+    if (
+        isinstance(ours.get("thinking"), dict)
+        and ours["thinking"].keys() == {"type"}
+        and "reasoning_effort" not in ours
+    ):
         thinks = ours.pop("thinking")["type"] != "disabled"
         ours.update({"reasoning": {"enabled": True}} if thinks else {"reasoning_effort": "none"})
     if ours.get("reasoning_format") == "hidden":

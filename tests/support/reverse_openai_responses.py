@@ -1,24 +1,20 @@
 """A recorded request to OpenAI's responses, said in our vocabulary: what a client would have asked us for.
 
-Fields, tools and parts that our vocabulary has no word for are handed over as they are: whether the gateway takes them
-is its own affair. Items of an answer that only OpenAI understands come back as the gateway told them; other items that
-are no messages, calls or results have no place in our messages.
+Fields, tools, parts and items that our vocabulary has no word for are handed over as they are, items among the parts
+of a message: whether the gateway takes them is its own affair. Encrypted reasoning comes back as the gateway told it.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.unspeakable import Unspeakable
-
 Retold = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 _TAKEN = {"input", "instructions", "max_output_tokens", "text", "tools", "tool_choice", "include", "stream"}
 _TAKEN |= {"reasoning"}
-_ANSWERED = ("reasoning", "function_call", "custom_tool_call")
 _OPAQUE = ("compaction", "tool_search_call", "tool_search_output", "web_search_call", "file_search_call", "mcp_call")
 _OPAQUE += ("code_interpreter_call", "image_generation_call", "mcp_list_tools", "mcp_approval_request", "shell_call")
 _OPAQUE += ("shell_call_output", "computer_call", "local_shell_call", "apply_patch_call")
-"""Items of an answer that are neither text nor a call: a client can only hand back what it was told of them."""
+"""Items of an answer that are neither text nor a call."""
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 _MESSAGE = ("type", "role", "content", "id", "status")
 _TEXTS = ("input_text", "output_text", "text")
@@ -47,31 +43,47 @@ def spoken(source: dict[str, Any], *, retold: Retold) -> dict[str, Any]:
 
 
 def _messages(items: list[dict[str, Any]], retold: Retold) -> list[dict[str, Any]]:
-    """What the model said in one go (reasoning, text, calls) is one message."""
+    """What the model said in one go (reasoning, then text or items of its own, then calls) is one message."""
     ours: list[dict[str, Any]] = []
     said: list[dict[str, Any]] = []
     for item in items:
-        kind = item.get("type") or "message"
-        if kind in (*_ANSWERED, *_OPAQUE) or (kind == "message" and item["role"] == "assistant"):
-            if kind == "message" and any(one.get("type") not in ("reasoning", *_OPAQUE) for one in said):
-                ours.append(_assistant(said, retold))
-                said = []
-            said.append(item)
-            continue
-        if said:
+        stage = _stage(item)
+        if said and (stage is None or stage < _stage(said[-1]) or (stage == 1 and _is_message(item, said))):
             ours.append(_assistant(said, retold))
             said = []
+        if stage is not None:
+            said.append(item)
+            continue
+        kind = item.get("type") or "message"
         if kind == "message":
             extra = {name: value for name, value in item.items() if name not in _MESSAGE}
             ours.append({"role": item["role"], "content": _content(item["content"]), **extra})
         elif kind in _OUTPUTS:
             ours.append({"role": "tool", "tool_call_id": item["call_id"], "content": _content(item["output"])})
         else:
-            raise Unspeakable(f"an item '{kind}' of the conversation")
+            ours.append({"role": item.get("role", "user"), "content": [item]})
     return [*ours, _assistant(said, retold)] if said else ours
 
 
+def _stage(item: dict[str, Any]) -> Any:
+    """Where in a message of ours an item of the model's stands: 0 reasoning, 1 text and items as such, 2 calls; None
+    for what the model did not say."""
+    kind = item.get("type") or "message"
+    if kind == "reasoning":
+        return 0 if item.get("encrypted_content") else 1
+    if kind in ("function_call", "custom_tool_call"):
+        return 2
+    return 1 if kind in _OPAQUE or (kind == "message" and item["role"] == "assistant") else None
+
+
+def _is_message(item: dict[str, Any], said: list[dict[str, Any]]) -> bool:
+    """Two messages of the model's are two."""
+    return all(any((one.get("type") or "message") == "message" for one in some) for some in ([item], said))
+
+
 def _assistant(items: list[dict[str, Any]], retold: Retold) -> dict[str, Any]:
+    """Items that are neither text nor a call stand among the parts as a client has them that knows the protocol; so
+    does reasoning that OpenAI is to remember by its id."""
     ours: dict[str, Any] = {"role": "assistant", "content": None}
     parts: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
@@ -84,15 +96,19 @@ def _assistant(items: list[dict[str, Any]], retold: Retold) -> dict[str, Any]:
             ours.update(_annotations(item["content"]))
         elif kind == "function_call":
             function = {"name": item["name"], "arguments": item["arguments"]}
-            extra = {name: item[name] for name in ("namespace", "caller") if item.get(name)}
-            calls.append({"type": "function", "id": item["call_id"], "function": function, **extra})
+            extra = {"namespace": item["namespace"]} if item.get("namespace") else {}
+            beside = {"extra_content": {"openai": extra}} if extra else {}
+            calls.append({"type": "function", "id": item["call_id"], "function": function, **beside})
         elif kind == "custom_tool_call":
             custom = {"name": item["name"], "input": item["input"]}
             calls.append({"type": "custom", "id": item["call_id"], "custom": custom})
+        elif _stage(item) == 1:
+            parts.append(item)
     if parts:
         ours["content"] = parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts
-    if any(item.get("type") in ("reasoning", *_OPAQUE) for item in items):
-        told = retold(items)
+    thoughts = [item for item in items if _stage(item) == 0]
+    if thoughts:
+        told = retold(thoughts)
         ours.update({name: told[name] for name in ("reasoning", "reasoning_details") if name in told})
     return {**ours, "tool_calls": calls} if calls else ours
 
@@ -147,7 +163,10 @@ def _choice(choice: Any) -> Any:
     if choice["type"] == "function":
         return {"type": "function", "function": {"name": choice["name"]}}
     if choice["type"] == "allowed_tools":
-        tools = [{"type": tool["type"], "function": {"name": tool["name"]}} for tool in choice["tools"]]
+        tools = [
+            {"type": tool["type"], "function": {"name": tool["name"]}} if tool["type"] == "function" else tool
+            for tool in choice["tools"]
+        ]
         return {"type": "allowed_tools", "allowed_tools": {"mode": choice["mode"], "tools": tools}}
     return choice
 

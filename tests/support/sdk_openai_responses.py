@@ -99,7 +99,8 @@ def _answer(response: Response) -> Answer:
     for item in items:
         _item(told, thoughts, item)
         if _is_for_client(item) and item.get("call_id") not in carried_out:
-            told.calls.append(Call(str(item["type"]), {}, str(item.get("call_id") or item["id"])))
+            members = {name: value for name, value in item.items() if name not in ("type", "call_id")}
+            told.calls.append(Call(str(item["type"]), members, str(item.get("call_id") or item["id"])))
     told.reasoning = BETWEEN.join(thoughts)
     if response.status == "incomplete":
         reason = response.incomplete_details.reason if response.incomplete_details is not None else None

@@ -42,7 +42,8 @@ def question(recording: Recording, protocol: str, *, through: Playback) -> dict[
     asked = {**asked, "model": model}
     if asked.get("reasoning", {}).get("exclude"):
         asked["reasoning"] = {name: value for name, value in asked["reasoning"].items() if name != "exclude"}
-    if asked.keys() != {"messages", "model"} and not _is_taken(asked, through):
+    plain = asked.keys() == {"messages", "model"} and all(_is_text(message) for message in asked["messages"])
+    if not plain and not _is_taken(asked, through):
         return {**PLAIN, "model": model}
     return asked
 
@@ -52,6 +53,10 @@ def model_of(recording: Recording, protocol: str) -> str:
     named = None if protocol in ("google", "bedrock") else (recording.request or {}).get("model")
     in_path = _IN_PATH.search(recording.path)
     return named or (unquote(in_path[1]) if in_path else "model")
+
+
+def _is_text(message: dict[str, Any]) -> bool:
+    return message.get("content") is None or isinstance(message["content"], str)
 
 
 def _is_taken(asked: dict[str, Any], through: Playback) -> bool:

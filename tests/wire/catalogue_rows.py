@@ -10,6 +10,7 @@ import msgspec
 
 from llmgateway.catalog.lookup import Catalog, load
 from llmgateway.domain.routing import Endpoint, Mapping, Model, Protocol, Provider
+from llmgateway.engine.address import row_at
 from tests.support.corpus import Recording
 
 _ROWS = {
@@ -46,8 +47,7 @@ def _speaking(row: Provider, protocol: Protocol) -> Provider | None:
     if adds is None:
         return None
     return msgspec.structs.replace(
-        row,
-        protocol=protocol,
+        row_at(row, adds),
         base_url="http://upstream.test/v1",
         path="",
         stream_path="",
@@ -58,8 +58,6 @@ def _speaking(row: Provider, protocol: Protocol) -> Provider | None:
         regions=(),
         region_urls={},
         locations={},
-        quirks=(*row.quirks, *adds.quirks),
-        parameters=msgspec.structs.replace(row.parameters, force={**row.parameters.force, **adds.force}),
         lacks=adds.lacks,
         any_model=True,
         priority=1.0,

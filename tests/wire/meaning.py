@@ -122,6 +122,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
 
 ADDITIONS: dict[str, tuple[Callable[[Body, Body], None], ...]] = {
     "openai-responses": (openai_responses.summary_was_added,),
-    "openai-chat": (openai_chat.model_stood_in_the_path, openai_chat.usage_was_not_wanted),
+    "openai-chat": (
+        openai_chat.model_stood_in_the_path,
+        openai_chat.usage_was_not_wanted,
+        openai_chat.tool_turns_have_a_reasoning,
+    ),
 }
 """What the gateway sends of its own accord: known by its value, and only overlooked where nothing was recorded."""

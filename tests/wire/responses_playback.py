@@ -3,8 +3,8 @@
 from datetime import date
 from typing import Any
 
-from llmgateway.catalog.lookup import Catalog
-from llmgateway.domain.routing import Credential, Deployment, Provider
+from llmgateway.catalog.lookup import Catalog, load
+from llmgateway.domain.routing import Credential, Deployment, ParameterPolicy, Provider
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
 from llmgateway.engine.snapshot import Snapshot
@@ -16,13 +16,15 @@ from tests.wire.playback import KEY, SECRET, Client, Ledger, MarkedFetcher, Play
 ASKED = b'{"model":"recorded/m","messages":[{"role":"user","content":"Hello"}],"stream":%b}'
 ANSWERS = tuple(one for one in recordings() if spoken(one) and one.status == 200)
 STREAMS = tuple(one for one in ANSWERS if one.streamed)
+OPENAI = next(one for one in load().providers["openai"].endpoints if one.protocol == "openai-responses")
 PROVIDERS = sorted({one.provider for one in ANSWERS})
 
 
 class ResponsesPlayback(Playback):
-    """As `Playback`; members of the provider's row may be given."""
+    """As `Playback`; members of the provider's row may be given. Words of its own are OpenAI's."""
 
     def __init__(self, **members: Any) -> None:
+        members.setdefault("parameters", ParameterPolicy(takes=OPENAI.takes, types=OPENAI.types))
         provider = Provider(
             id="recorded",
             protocol="openai-responses",

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from llmgateway.catalog.lookup import load
 from llmgateway.domain.chat import REQUEST_FIELDS, ChatRequest
 from llmgateway.domain.routing import Mapping, ParameterPlan, Provider
@@ -99,6 +101,9 @@ def page() -> str:
         "",
         *_PROVIDERS,
         *[_provider_line(row) for row in load().providers.values() if _differs(row)],
+        "",
+        *_OWN,
+        *[line for row in load().providers.values() for line in _own_lines(row)],
     ]
     return "\n".join(lines) + "\n"
 
@@ -127,6 +132,30 @@ _PROVIDERS: Final = (
 )
 
 
+_OWN: Final = (
+    "## Words of a provider's own",
+    "",
+    "Fields, and types of parts, tools and tool choices, that only this provider knows. They are sent there as they",
+    "are written (`*` stands for any end, such as a date); elsewhere such a field is left out and listed, and such a",
+    "type is a 400 that names it. A field with a dot is a member. Items of a responses conversation stand among the",
+    "parts of a message. [configuration.md](configuration.md#parameters) says the same of providers of your own.",
+    "",
+    "| Provider | Protocol | Fields | Types |",
+    "|---|---|---|---|",
+)
+
+
+def _own_lines(row: Provider) -> list[str]:
+    policy = row.parameters
+    told = {row.protocol: (policy.takes, policy.types)}
+    told |= {one.protocol: (one.takes, one.types) for one in row.endpoints if one.protocol != row.protocol}
+    return [
+        f"| `{row.id}` | {protocol} | {_names(takes)} | {_names(types)} |"
+        for protocol, (takes, types) in told.items()
+        if takes or types
+    ]
+
+
 def _plan(protocol: str, dialect: Dialect) -> ParameterPlan:
     nobody = Mapping(provider="", model="", upstream="")
     return compile_parameters(Provider(id=protocol), nobody, vocabulary=dialect.vocabulary, emulates=dialect.emulates)
@@ -141,7 +170,7 @@ def _table(heading: str, rows: dict[str, list[str]]) -> list[str]:
 
 
 def _differs(row: Provider) -> bool:
-    return row.parameters != Provider(id="").parameters
+    return replace(row.parameters, takes=(), types=()) != Provider(id="").parameters
 
 
 def _provider_line(row: Provider) -> str:

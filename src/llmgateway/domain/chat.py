@@ -91,7 +91,9 @@ class Function(Struct, frozen=True):
 
 
 class Tool(Struct, frozen=True):
-    """`function`, or `web_search` with its options beside `type`; other types only where a provider takes them."""
+    """`function`, or `web_search` with its options beside `type`; other types only where a provider takes them, and
+    then with a `name` where it can be chosen.
+    """
 
     type: str
     function: Function | None = None
@@ -101,6 +103,7 @@ class Tool(Struct, frozen=True):
     allowed_domains: list[str] | None = None
     blocked_domains: list[str] | None = None
     cache_control: CacheControl | None = None
+    name: str | None = None
 
 
 class NamedFunction(Struct, frozen=True):
@@ -163,13 +166,13 @@ class Traits(Struct, frozen=True):
 
     `needs`: capability → JSON path of the field that asks for it. `prompt_bytes` feeds the token estimate.
     `rebuild`: messages must be rewritten before they are sent (a missing content, reasoning members).
-    `foreign`: path of the first part or tool type that only rows taking unknown fields may see.
+    `foreign`: part, tool and tool choice types that only rows which take them may see, each with its path.
     """
 
     needs: dict[str, str]
     prompt_bytes: int
     rebuild: bool
-    foreign: str | None
+    foreign: tuple[tuple[str, str], ...]
 
 
 class ChatRequest(Struct, frozen=True, kw_only=True):

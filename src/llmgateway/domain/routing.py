@@ -1,6 +1,7 @@
 """Who offers what, and how a request is sent there: provider, model, mapping, credential, deployment, plan, attempt."""
 
 from datetime import date
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
@@ -55,7 +56,8 @@ class ParameterPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     `rename`: our name → theirs. `drop`: harmless parameters it lacks (left out and listed). `refuse`: parameters it
     lacks whose loss would change the answer (the mapping is excluded). `clamp`: name → its maximum. `force`: name →
-    JSON text that is always sent. `takes`: fields of its own that are sent on as the caller wrote them.
+    JSON text that is always sent. `takes`: fields of its own that are sent on as the caller wrote them. `types`: part,
+    tool and tool choice types of its own, sent on in the same way; a `*` at the end stands for any end (a date).
     """
 
     rename: dict[str, str] = {}
@@ -64,6 +66,7 @@ class ParameterPolicy(msgspec.Struct, frozen=True, kw_only=True):
     clamp: dict[str, float] = {}
     force: dict[str, str] = {}
     takes: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +85,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Another way to reach a provider: the protocol spoken there, and what differs from the row's own address.
 
     An empty `base_url` or `auth` is the row's, an empty path is the protocol's own; `headers`, `force`
-    and `quirks` come on top of the row's. `lacks`: capabilities that an offer has there only if the catalogue
-    says so of the offer itself.
+    and `quirks` come on top of the row's. `takes` and `types`, as of a parameter policy, do so where the protocol is
+    the row's own, and stand alone elsewhere. `lacks`: capabilities that an offer has there only if the catalogue says
+    so of the offer itself.
     """
 
     protocol: Protocol
@@ -94,6 +98,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     force: dict[str, str] = {}
     quirks: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 
 
@@ -222,7 +228,9 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     `lacks`: capabilities it does not have; `refuse`: fields it has no word for and that are never left out. A request
     that needs one of them goes elsewhere; one of `excluding` keeps it away by being there at all. `tiers`: the service
-    tiers that can be asked for, empty = any.
+    tiers that can be asked for, empty = any. `takes`: the row's own fields, `types`: part and tool types of its
+    own (patterns), sent on as the caller wrote them. `samples`: when sampling parameters that are among `listed` are
+    sent all the same: where no effort is asked for (`by_default`), or where none is asked for by name (`at_none`).
     """
 
     untouched: frozenset[str]
@@ -238,6 +246,13 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     refuse: frozenset[str] = frozenset()
     excluding: tuple[str, ...] = ()
     tiers: frozenset[str] = frozenset()
+    takes: frozenset[str] = frozenset()
+    types: tuple[str, ...] = ()
+    samples: Literal["", "at_none", "by_default"] = ""
+
+    def takes_type(self, kind: str) -> bool:
+        """Whether a part, tool or tool choice of this type is sent on."""
+        return self.pass_unknown or any(fnmatchcase(kind, one) for one in self.types)
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

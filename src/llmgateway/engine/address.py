@@ -102,14 +102,25 @@ def _own_region(provider: Provider) -> str:
         return ""
 
 
-def _at(provider: Provider, endpoint: Endpoint, mapping: Mapping, *, place: str, dialect: Dialect) -> Address:
-    own = endpoint.protocol == provider.protocol
-    row = msgspec.structs.replace(
+def row_at(provider: Provider, endpoint: Endpoint) -> Provider:
+    """The row as it holds at one of its endpoints."""
+    policy, own = provider.parameters, endpoint.protocol == provider.protocol
+    return msgspec.structs.replace(
         provider,
         protocol=endpoint.protocol,
         quirks=(*provider.quirks, *endpoint.quirks),
-        parameters=msgspec.structs.replace(provider.parameters, force={**provider.parameters.force, **endpoint.force}),
+        parameters=msgspec.structs.replace(
+            policy,
+            force={**policy.force, **endpoint.force},
+            takes=(*policy.takes, *endpoint.takes) if own else endpoint.takes,
+            types=(*policy.types, *endpoint.types) if own else endpoint.types,
+        ),
     )
+
+
+def _at(provider: Provider, endpoint: Endpoint, mapping: Mapping, *, place: str, dialect: Dialect) -> Address:
+    own = endpoint.protocol == provider.protocol
+    row = row_at(provider, endpoint)
     given = {"model": _segment(mapping.upstream)} | ({REGION: place} if place else {})
     base = endpoint.base_url or provider.region_urls.get(place) or provider.base_url
     origin, host, prefix = _parsed(_expanded(base, provider, given=given, depth=0), provider)

@@ -60,9 +60,25 @@ def _unsupported(param: str, message: str) -> GatewayError:
 
 def _wish(chat: Chat, to: Deployment) -> str | None:
     """The field that only OpenAI's other protocol can honour. What most requests lack is looked at first."""
+    own = _own(chat, to)
+    if own is not None:
+        return own
     if chat.request.reasoning is None and not chat.traits.rebuild and "web_search" not in chat.traits.needs:
         return None
     return prefers_responses(chat, search_variant="web_search" not in to.parameters.lacks)
+
+
+def _own(chat: Chat, to: Deployment) -> str | None:
+    """A type or a field that only the other protocol's row takes; a field gives way to what only this one says."""
+    other = to.responses
+    if other is None:
+        return None
+    for kind, path in chat.traits.foreign:
+        if not to.parameters.takes_type(kind) and other.parameters.takes_type(kind):
+            return path
+    if other.parameters.takes.isdisjoint(chat.raw) or chat_only(chat) is not None:
+        return None
+    return next((name for name in chat.raw if name in other.parameters.takes - to.parameters.takes), None)
 
 
 def _conflict(chat: Chat, to: Deployment, wish: str) -> Excluded | None:
@@ -78,10 +94,11 @@ def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
         for capability, param in chat.traits.needs.items():
             if capability in parameters.lacks or _field(param) in parameters.refuse:
                 return Excluded(to.mapping.provider, to.mapping.model, f"capability:{capability}", param)
+    for kind, path in chat.traits.foreign:
+        if not parameters.takes_type(kind):
+            return Excluded(to.mapping.provider, to.mapping.model, "type", path)
     if parameters.pass_unknown:
         return None
-    if chat.traits.foreign is not None:
-        return Excluded(to.mapping.provider, to.mapping.model, "type", chat.traits.foreign)
     for name in parameters.excluding:
         if name in chat.raw and _asks(name, chat):
             return Excluded(to.mapping.provider, to.mapping.model, f"parameter:{name}", name)

@@ -5,7 +5,7 @@ A parameter is sent as it is, renamed, clamped, forced, or (harmless ones only) 
 loss would change the answer are never left out: `plan` sends such a request elsewhere.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from llmgateway.domain.chat import REQUEST_FIELDS
 from llmgateway.domain.routing import Mapping, ParameterPlan, ParameterPolicy, Provider
@@ -99,24 +99,21 @@ def compile_parameters(
     words = _words(provider, vocabulary)
     fields = vocabulary.fields | words
     pass_unknown = vocabulary.is_open and provider.unknown_fields == "pass"
-    listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields)
-    fixed: dict[str, float] = {}
-    if "temperature" in mapping.lacks:
-        fixed = {name: value for name, value in _FIXED_SAMPLING.items() if name not in listed}
-        listed |= fixed.keys()
     refuse = _refused(policy, fields, pass_unknown=pass_unknown)
-    listed |= refuse & {"service_tier"}
-    touched = OURS | CONSUMED | listed | set(policy.rename) | set(policy.clamp) | set(policy.force)
+    listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields) | (refuse & {"service_tier"})
+    fixed = _fixed(mapping, listed)
+    listed |= fixed.keys()
+    touched = OURS | CONSUMED | listed | policy.rename.keys() | policy.clamp.keys() | policy.force.keys()
     style = style_named(provider.quirks)
     if style or "reasoning" in mapping.lacks:
         touched |= {"reasoning_effort"}
     missing = vocabulary.lacks | ((vocabulary.rare | lacks) - mapping.has) | mapping.lacks
     return ParameterPlan(
         untouched=(REQUEST_FIELDS - touched) | set(policy.takes),
-        rename=dict(policy.rename),
+        rename=policy.rename,
         listed=frozenset(listed),
-        clamp=dict(policy.clamp),
-        force=dict(policy.force),
+        clamp=policy.clamp,
+        force=policy.force,
         pass_unknown=pass_unknown,
         fixed=fixed,
         reasoning=style,
@@ -125,6 +122,9 @@ def compile_parameters(
         refuse=refuse,
         excluding=tuple(sorted(refuse & _BY_PRESENCE)),
         tiers=tiers,
+        takes=frozenset(policy.takes),
+        types=policy.types,
+        samples=_samples(provider.quirks) if fixed else "",
     )
 
 
@@ -134,6 +134,18 @@ def _words(provider: Provider, vocabulary: Vocabulary) -> frozenset[str]:
     if vocabulary is OPENAI_CHAT and says_tokens(provider.quirks):
         words |= {"reasoning_max_tokens"}
     return words
+
+
+def _fixed(mapping: Mapping, listed: set[str]) -> dict[str, float]:
+    if "temperature" not in mapping.lacks:
+        return {}
+    return {name: value for name, value in _FIXED_SAMPLING.items() if name not in listed}
+
+
+def _samples(quirks: tuple[str, ...]) -> Literal["", "at_none", "by_default"]:
+    if "sampling_at_none" not in quirks:
+        return ""
+    return "by_default" if "none_by_default" in quirks else "at_none"
 
 
 def _refused(policy: ParameterPolicy, fields: frozenset[str], *, pass_unknown: bool) -> frozenset[str]:

@@ -76,7 +76,7 @@ PROTOCOLS: Final[dict[str, Dialect]] = {
         stream_path="/models/{model}:streamGenerateContent?alt=sse",
         auth="header:x-goog-api-key",
         inline=_ALL_MEDIA,
-        named=r"gs://|https://(?:www\.)?youtube\.com/|https://youtu\.be/|https://generativelanguage\.googleapis\.com/",
+        named=r"gs://|https://(?:\w+\.)?youtube\.com/|https://youtu\.be/|https://generativelanguage\.googleapis\.com/",
         emulates=_JSON,
         replays="google-gemini-v1",
     ),

@@ -13,11 +13,14 @@ QUIRKS: Final[dict[str, str]] = {
     "alternating": "Messages of one role that follow each other are sent as one.",
     "citations": "Sources beside the choices (`citations`, `search_results`) become annotations of the answer.",
     "effort": "Takes `effort` of the Claude models.",
+    "document_parts": "A file is a part of type `document_url`.",
     "file_urls": "Reads files by their URL.",
     "image_config": "Takes `image_config`.",
     "inline_media": "Takes images as bytes only, so that the gateway fetches them.",
+    "labels": "`metadata` is sent as `labels`.",
     "message_members": "Refuses messages with members it does not know: they are left out and listed.",
     "nine_letter_ids": "Ids of tool calls have to be nine letters or digits: others are replaced, the same ones alike.",
+    "none_by_default": "Does not reason unless an effort is asked for.",
     "no_stream_options": "Refuses `stream_options`; usage comes without asking.",
     "no_system_role": "Knows no system role: its text is sent as the user's.",
     "prefix": "An answer that is to be continued is marked with `prefix`.",
@@ -26,6 +29,8 @@ QUIRKS: Final[dict[str, str]] = {
     "replay:reasoning_content": "Earlier reasoning is sent back as `reasoning_content`.",
     "replay:reasoning_details": "Earlier reasoning is sent back as `reasoning_details`.",
     "replay:thinking_parts": "Earlier reasoning is sent back as a content part of type `thinking`.",
+    "sampling_at_none": "A model that reasons takes sampling parameters all the same while its effort is none.",
+    "searches": "Takes `web_search_options` and searches by itself.",
     "sensitive_word_check": "Takes `sensitive_word_check`.",
     "system_role": "Knows no developer role: it is sent as system.",
     "think_open": "Answers begin within the reasoning, which a closing tag ends: it is split off.",
@@ -40,8 +45,8 @@ QUIRKS: Final[dict[str, str]] = {
 
 REWRITES_MESSAGES: Final = frozenset(
     (
-        "alternating", "message_members", "nine_letter_ids", "no_system_role", "prefix", "replay:thinking_parts",
-        "system_role", "tool_turn_reasoning",
+        "alternating", "document_parts", "message_members", "nine_letter_ids", "no_system_role", "prefix",
+        "replay:thinking_parts", "system_role", "tool_turn_reasoning",
     )
 )  # fmt: skip
 """Those for which every message has to be looked at."""

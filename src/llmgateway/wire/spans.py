@@ -24,6 +24,14 @@ def value_of(span: Raw) -> Any:
         return None
 
 
+def beneath(span: Raw, said: Any) -> Any:
+    """What was said of an object, with the members that the caller's own has besides."""
+    try:
+        return msgspec.json.decode(span, type=dict[str, Raw]) | said
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
+        return said
+
+
 def text_of(span: Raw | None) -> str | None:
     """The string the span holds; None for anything else and for an empty one."""
     value = None if span is None else value_of(span)

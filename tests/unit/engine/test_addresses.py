@@ -130,7 +130,7 @@ def test_claude_at_vertex_is_called_by_raw_prediction(catalog: Catalog) -> None:
         f"{root}claude-sonnet-4-5@20250929:rawPredict",
         f"{root}claude-sonnet-4-5@20250929:streamRawPredict",
     )
-    assert (found.protocol, found.provider.quirks) == ("anthropic", ("vertex",))
+    assert (found.protocol, found.provider.quirks) == ("anthropic", ("labels", "vertex"))
 
 
 def test_other_vendors_models_at_vertex_are_called_by_chat(catalog: Catalog) -> None:

@@ -125,3 +125,19 @@ def test_the_required_tool_choice_has_another_name() -> None:
     assert built("tool_choice_any", USER, tools=tools, tool_choice="required")[0]["tool_choice"] == "any"
     assert built("tool_choice_any", USER, tools=tools, tool_choice="auto")[0]["tool_choice"] == "auto"
     assert built((), USER, tools=tools, tool_choice="required")[0]["tool_choice"] == "required"
+
+
+def test_documents_in_mistrals_words() -> None:
+    data = {"file_data": "https://a.test/a.pdf", "filename": "a.pdf"}
+    text = {"type": "text", "text": "Look"}
+    files = [{"type": "file", "file": data}, {"type": "file", "file": {"file_id": "f1"}}]
+    (message,) = sent("document_parts", {"role": "user", "content": [text, *files]})
+    assert message["content"] == [
+        text,
+        {"type": "document_url", "document_url": "https://a.test/a.pdf", "document_name": "a.pdf"},
+        {"type": "file", "file_id": "f1"},
+    ]
+    assert sent("document_parts", USER, {"role": "user", "content": [text]}) == [
+        USER,
+        {"role": "user", "content": [text]},
+    ]

@@ -105,3 +105,24 @@ def test_every_protocol_names_fields_that_exist() -> None:
     for protocol, dialect in PROTOCOLS.items():
         known = dialect.vocabulary.lacks | dialect.vocabulary.rare | dialect.emulates
         assert known <= set(Capability.__args__), protocol
+
+
+@pytest.mark.parametrize(
+    ("quirks", "samples"),
+    [
+        ((), ""),
+        (("sampling_at_none",), "at_none"),
+        (("none_by_default", "sampling_at_none"), "by_default"),
+        (("none_by_default",), ""),
+    ],
+)
+def test_a_model_that_reasons_may_sample_while_it_does_not(quirks: tuple[str, ...], samples: str) -> None:
+    assert compiled(quirks=quirks, lacks=frozenset({"temperature"})).samples == samples
+    assert compiled(quirks=quirks).samples == ""
+
+
+def test_types_are_names_or_beginnings_of_names() -> None:
+    plan = compiled(policy=ParameterPolicy(types=("image", "shell_*")))
+    taken = ["image", "images", "shell_1", "shell", "Image", "my_shell_1"]
+    assert [name for name in taken if plan.takes_type(name)] == ["image", "shell_1"]
+    assert not compiled().takes_type("")

@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.routing import Deployment, HttpRequest
+from llmgateway.wire.anthropic.betas import beta_line
 from llmgateway.wire.anthropic.cache import with_breakpoints
 from llmgateway.wire.anthropic.models import Dialect, dialect_of
 from llmgateway.wire.anthropic.parts import text_block
@@ -22,6 +23,7 @@ from llmgateway.wire.anthropic.tools import toolbox
 from llmgateway.wire.anthropic.turns import conversation, in_unsigned_loop
 from llmgateway.wire.anthropic.vocabulary import VOCABULARY, emulates
 from llmgateway.wire.params import CONSUMED
+from llmgateway.wire.spans import beneath
 
 Body = dict[str, Any]
 
@@ -75,7 +77,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     _sample(chat, body, to, dialect, thinking=thinking, dropped=dropped)
     _identify(chat, body, to, dropped)
     _rest(chat, body, to, dropped)
-    head = to.head_stream if chat.streamed else to.head
+    head = (to.head_stream if chat.streamed else to.head) + beta_line(chat, to.parameters, dropped=dropped)
     return HttpRequest(to.origin, head, msgspec.json.encode(body)), tuple(dropped)
 
 
@@ -166,8 +168,10 @@ def _rest(chat: Chat, body: Body, to: Deployment, dropped: dict[str, None]) -> N
             dropped[name] = None
         if name in VOCABULARY.fields or name in CONSUMED or name in _SILENT:
             continue
-        if name in _NATIVE and plan.pass_unknown:
-            body[name] = {**msgspec.json.decode(span), **body[name]} if name in body else span
+        if name == "betas" and name in plan.takes:
+            continue  # a header
+        if name in plan.takes or (name in _NATIVE and plan.pass_unknown):
+            body[name] = beneath(span, body[name]) if name in body else span
         elif not _is_default(name, span):
             dropped[name] = None
     dropped.update({name: None for name in ("free_models_only", "no_reasoning") if getattr(request, name)})

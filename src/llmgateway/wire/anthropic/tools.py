@@ -136,7 +136,7 @@ def _choice(chat: Chat, tools: list[Block]) -> Block | None:
     named = request.tool_choice if request.tool_choice is not None else request.function_call
     choice: Block | None
     if isinstance(named, NamedTool):
-        choice = {"type": "tool", "name": named.function.name} if named.function is not None else None
+        choice = _chosen(chat, named)
     elif isinstance(named, NamedFunction):
         choice = {"type": "tool", "name": named.name}
     else:
@@ -146,6 +146,13 @@ def _choice(chat: Chat, tools: list[Block]) -> Block | None:
         if choice["type"] != "none":
             choice["disable_parallel_tool_use"] = True
     return choice
+
+
+def _chosen(chat: Chat, named: NamedTool) -> Block | None:
+    """One of the caller's functions, or a choice in this protocol's own words."""
+    if named.function is not None:
+        return {"type": "tool", "name": named.function.name}
+    return dict(msgspec.json.decode(chat.raw["tool_choice"], type=Block)) if named.type == "tool" else None
 
 
 def _answering(chat: Chat, tools: list[Block], choice: Block | None) -> Toolbox:

@@ -15,13 +15,14 @@ from msgspec import Raw, Struct
 from llmgateway.domain.chat import CacheControl, Chat, FunctionCall, Message
 from llmgateway.wire.anthropic.parts import Block, blocks_of, list_unknown, text_block, with_cache
 from llmgateway.wire.anthropic.replay import interleaved, thinking_blocks
-from llmgateway.wire.spans import without_lone_surrogates
+from llmgateway.wire.spans import NULL, is_null, without_lone_surrogates
 
 _SPANS: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _KNOWN: Final = frozenset((
     "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "audio", "reasoning",
     "reasoning_content", "reasoning_details", "cache_control", "is_error",
 ))  # fmt: skip
+_CALL_MARKS: Final = (b'"cache_control"', b'"caller"', b'"toolset_name"')
 _BARRED_IN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _INSTRUCTIONS: Final = frozenset(("system", "developer"))
 _RESULTS: Final = frozenset(("tool", "function"))
@@ -45,7 +46,11 @@ class _Marks(Struct):
 
 
 class _CallMarks(Struct):
+    """Members of a raw tool call that the typed view does not hold; `caller` and `toolset_name` are the protocol's."""
+
     cache_control: CacheControl | None = None
+    caller: Raw = NULL
+    toolset_name: str | None = None
 
 
 def conversation(chat: Chat, *, system_turns: bool) -> Conversation:
@@ -124,7 +129,7 @@ class _Builder:
                 self._dropped["messages[].tool_calls[].type"] = None
                 continue
             block = _call(call.function, call.id or f"call_{len(self._turns)}_{index}")
-            units.append(with_cache(block, marks[index] if index < len(marks) else None))
+            units.append(_marked(block, marks[index]) if index < len(marks) else block)
         if message.function_call is not None:
             given = f"function_{len(self._turns)}"
             self._functions[message.function_call.name] = given
@@ -169,13 +174,21 @@ def _marks(span: Mapping[str, Raw]) -> _Marks:
         return _NO_MARKS
 
 
-def _call_marks(span: Raw | None) -> list[CacheControl | None]:
-    if span is None or b'"cache_control"' not in bytes(span):
+def _call_marks(span: Raw | None) -> list[_CallMarks]:
+    if span is None or not any(name in bytes(span) for name in _CALL_MARKS):
         return []
     try:
-        return [call.cache_control for call in msgspec.json.decode(span, type=list[_CallMarks])]
+        return msgspec.json.decode(span, type=list[_CallMarks])
     except msgspec.ValidationError:
         return []
+
+
+def _marked(block: Block, marks: _CallMarks) -> Block:
+    if not is_null(marks.caller):
+        block["caller"] = marks.caller
+    if marks.toolset_name is not None:
+        block["toolset_name"] = marks.toolset_name
+    return with_cache(block, marks.cache_control)
 
 
 def _call(function: FunctionCall, given: str) -> Block:

@@ -185,7 +185,7 @@ def _remainder(chat: Chat, to: Deployment, body: dict[str, Any], dropped: dict[s
         if name in OURS:
             if name in _UNSPOKEN and getattr(chat.request, name):
                 dropped[name] = None
-        elif plan.pass_unknown and name not in plan.listed:
+        elif name in plan.takes or (plan.pass_unknown and name not in plan.listed):
             body[name] = span
         else:
             dropped[name] = None

@@ -28,10 +28,11 @@ _ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 _NOT_IN_IDS: Final = re.compile(r"[^a-zA-Z0-9_.:-]")
 _DOCUMENT_MEMBERS: Final = ("citations", "context")
 """Of converse itself, beside a file: whether it is to be cited, and what to make of it."""
-_BLOCKS: Final = frozenset(("guardContent", "video", "searchResult", "image", "document", "audio"))
-"""Parts that a caller may write as converse does (providers that pass on unknown types get them)."""
-_MEMBERS: Final = frozenset((*Message.__struct_fields__, "status"))
+_MEMBERS: Final = frozenset((*Message.__struct_fields__, "status")) - {"audio", "images"}
 """`status` `error` is another word for `is_error`."""
+
+
+_EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""', b"false"))
 
 
 class Conversation:
@@ -60,6 +61,8 @@ class Conversation:
 
     def _note_members(self, message: Message, members: dict[str, Raw]) -> None:
         for name in members.keys() - _MEMBERS:
+            if bytes(members[name]) in _EMPTY:
+                continue
             self.dropped[f"messages[].{name[:100]}"] = None
         if message.name is not None and message.role != "function":
             self.dropped["messages[].name"] = None
@@ -137,7 +140,7 @@ class Conversation:
             text = part.text if part.type == "text" else part.refusal
             return {"text": text} if text and text.strip() else None
         own = self._own(place)
-        if part.type in _BLOCKS and part.type in own:
+        if part.type in own:  # as converse writes it: the row takes the type
             return {part.type: own[part.type]}
         raise UpstreamError(INVALID_VALUE, f"'{path}.type' is not supported by this provider.", param=f"{path}.type")
 

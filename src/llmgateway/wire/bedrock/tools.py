@@ -16,6 +16,7 @@ from llmgateway.wire.bedrock.family import Family
 from llmgateway.wire.bedrock.vocabulary import held_to
 
 QUIET: Final = "Do not call any tool. Answer with text."
+_TOOLS: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _OBJECT: Final[dict[str, Any]] = {"type": "object", "properties": {}}
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _DEFAULT_SCHEMA_TOOL: Final = "answer"
@@ -78,9 +79,13 @@ def single_call(config: dict[str, Any]) -> dict[str, Any]:
 def _tools(chat: Chat, conversation: Conversation, *, family: Family) -> list[dict[str, Any]]:
     given = chat.request.tools or [Tool("function", function) for function in chat.request.functions or ()]
     tools: list[dict[str, Any]] = []
-    for tool in given:
+    for index, tool in enumerate(given):
         if tool.function is None:
-            conversation.dropped["tools[].type"] = None
+            own = _TOOLS.decode(chat.raw["tools"])[index]
+            if tool.type in own:  # as converse writes it: the row takes the type
+                tools.append({tool.type: own[tool.type]})
+            else:
+                conversation.dropped["tools[].type"] = None
             continue
         held = _held_to(tool.function, family=family)
         if tool.function.strict and held is None:

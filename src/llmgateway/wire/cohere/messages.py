@@ -13,7 +13,9 @@ from llmgateway.wire.spans import text_of
 FORMAT: Final = "cohere-chat-v2"
 PLAN: Final = "tool_plan"
 _MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
-_MEMBERS: Final = frozenset(Message.__struct_fields__) - {"is_error"}
+_MEMBERS: Final = frozenset(Message.__struct_fields__) - {"audio", "images", "is_error"}
+_EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""', b"false"))
+_TYPES: Final = frozenset(("text", "refusal", "image_url", "file", "input_audio"))
 _NO_OUTPUT: Final = "(no output)"
 _ROLES: Final = {"developer": "system", "function": "tool"}
 Body = dict[str, Any]
@@ -32,7 +34,7 @@ def read_messages(chat: Chat, *, dropped: dict[str, None]) -> list[Body]:
     functions = 0
     spans = _MESSAGES.decode(chat.raw["messages"])
     for index, (message, members) in enumerate(zip(chat.request.messages, spans, strict=True)):
-        for name in members.keys() - _MEMBERS:
+        for name in [name for name in members.keys() - _MEMBERS if bytes(members[name]) not in _EMPTY]:
             dropped[f"messages[].{name[:100]}"] = None
         if message.name is not None and message.role != "function":
             dropped["messages[].name"] = None
@@ -41,15 +43,15 @@ def read_messages(chat: Chat, *, dropped: dict[str, None]) -> list[Body]:
             pictures = []
         if message.role == "assistant":
             functions += message.function_call is not None
-            told = _assistant(message, f"messages[{index}]", functions, dropped)
+            told = _assistant(message, members, f"messages[{index}]", functions, dropped)
         elif message.role in ("tool", "function"):
             given = message.tool_call_id if message.role == "tool" else f"function_{functions}"
-            parts = _parts(message, f"messages[{index}]", dropped)
+            parts = _parts(message, members, f"messages[{index}]", dropped)
             pictures += [part for part in parts if part["type"] == "image_url"]
             texts = [part for part in parts if part["type"] != "image_url"]
             told = {"role": "tool", "tool_call_id": given or "", "content": _content(message, texts) or _NO_OUTPUT}
         else:
-            content = _content(message, _parts(message, f"messages[{index}]", dropped))
+            content = _content(message, _parts(message, members, f"messages[{index}]", dropped))
             told = {"role": _ROLES.get(message.role, message.role), "content": content or ""}
         result.append(told)
     if pictures:
@@ -57,10 +59,10 @@ def read_messages(chat: Chat, *, dropped: dict[str, None]) -> list[Body]:
     return result
 
 
-def _assistant(message: Message, path: str, functions: int, dropped: dict[str, None]) -> Body:
+def _assistant(message: Message, members: dict[str, Raw], path: str, functions: int, dropped: dict[str, None]) -> Body:
     told: Body = {"role": "assistant"}
     thoughts, plan = _replayed(message, dropped)
-    parts = _parts(message, path, dropped)
+    parts = _parts(message, members, path, dropped)
     if message.refusal:
         parts.append({"type": "text", "text": message.refusal})
     content = [*thoughts, *parts] if thoughts or message.refusal else _content(message, parts)
@@ -109,7 +111,7 @@ def _content(message: Message, parts: list[Body]) -> str | list[Body]:
     return message.content if isinstance(message.content, str) else parts
 
 
-def _parts(message: Message, path: str, dropped: dict[str, None]) -> list[Body]:
+def _parts(message: Message, members: dict[str, Raw], path: str, dropped: dict[str, None]) -> list[Body]:
     if message.content is None:
         return []
     if isinstance(message.content, str):
@@ -118,7 +120,10 @@ def _parts(message: Message, path: str, dropped: dict[str, None]) -> list[Body]:
     for place, part in enumerate(message.content):
         if part.cache_control is not None:
             dropped["messages[].content[].cache_control"] = None
-        parts.append(_part(part, f"{path}.content[{place}]"))
+        if part.type in _TYPES:
+            parts.append(_part(part, f"{path}.content[{place}]"))
+        else:  # as Cohere writes it: the row takes the type
+            parts.append(dict(_MESSAGES.decode(members["content"])[place]))
     return parts
 
 

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from llmgateway.domain.chat import FunctionCall, Message, ToolCall
 from llmgateway.wire.gemini.families import Family
-from llmgateway.wire.gemini.parts import Made, by_url, made_of, text_of
+from llmgateway.wire.gemini.parts import Made, Spans, by_url, made_of, text_of
 from llmgateway.wire.gemini.replay import Replayed, Turn, call_signature, replayed
 
 SKIP_SIGNATURE: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
@@ -27,7 +27,8 @@ _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Contents:
     """`system`: the texts of the instruction. `items`: the contents. `dropped`: what could not be said."""
 
-    def __init__(self, messages: list[Message], *, family: Family) -> None:
+    def __init__(self, messages: list[Message], *, family: Family, beside: list[list[Spans]] | None = None) -> None:
+        """`beside`: the parts of each message as the caller wrote them; empty where they hold nothing of Google's."""
         self.system: list[str] = []
         self.items: list[Made] = []
         self.dropped: list[str] = []
@@ -36,7 +37,9 @@ class Contents:
         self._called = 0
         self._results: list[tuple[int, Made]] = []
         self._beside: list[Made] = []
-        for message in messages:
+        self._spans: list[Spans] = []
+        for index, message in enumerate(messages):
+            self._spans = beside[index] if beside else []
             self._message(message)
         self._flush()
         if not self.items:
@@ -50,7 +53,7 @@ class Contents:
         if message.role == "assistant":
             self._model(message)
         elif message.role == "user" or self.items or not self._family.system:
-            self._add("user", made_of(message.content))
+            self._add("user", made_of(message.content, self._spans))
         else:
             self.system.append(text_of(message.content))
 
@@ -72,7 +75,7 @@ class Contents:
         """Text and calls stand where they stood among what was thought, as far as that is known."""
         again = replayed(message)
         self._note(message, again)
-        said = made_of(message.content)
+        said = made_of(message.content, self._spans)
         if message.refusal and not said:
             said.append({"text": message.refusal})
         said += self._images(message, again)
@@ -135,7 +138,7 @@ class Contents:
             made["id"] = identity
         text = text_of(message.content)
         made["response"] = _response(text, failed=message.is_error is True)
-        media = [part for part in made_of(message.content) if "text" not in part]
+        media = [part for part in made_of(message.content, self._spans) if "text" not in part]
         inside = [part for part in media if self._fits(part)]
         if inside:
             made["parts"] = inside

@@ -5,9 +5,22 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from llmgateway.domain.chat import FileRef, InputAudio, Part
+import msgspec
+from msgspec import Raw
+
+from llmgateway.domain.chat import Chat, FileRef, InputAudio, Part
+from llmgateway.wire.spans import NULL
 
 Made = dict[str, Any]
+Spans = dict[str, Raw]
+
+_TYPES: Final = frozenset(("text", "image_url", "input_audio", "file", "refusal"))
+_MEMBERS: Final = ("mediaResolution", "partMetadata", "videoMetadata")
+"""Members of a part that Google has and we do not (https://ai.google.dev/api/caching#Part)."""
+_IN_TEXT: Final = tuple(f'"{name}"'.encode() for name in _MEMBERS)
+_NOTHING: Final = Spans()
+_MESSAGES: Final = msgspec.json.Decoder(list[Spans])
+_PARTS: Final = msgspec.json.Decoder(list[Spans])
 
 _DATA_URL: Final = re.compile(r"data:([\w.+/-]*)((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.ASCII)
 _BY_EXTENSION: Final = {
@@ -26,12 +39,26 @@ _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9]{1,5})(?:[?#]|$)")
 _MAGIC: Final = (("JVBER", "application/pdf"), ("iVBOR", "image/png"), ("/9j/", "image/jpeg"), ("UklGR", "audio/wav"))
 
 
-def made_of(content: str | list[Part] | None) -> list[Made]:
+def beside_of(chat: Chat) -> list[list[Spans]]:
+    """The parts of each message as the caller wrote them, where any of them may hold something of Google's own."""
+    text = bytes(chat.raw["messages"]) if "messages" in chat.raw else b""
+    if not chat.traits.foreign and not any(name in text for name in _IN_TEXT):
+        return []
+    contents = [message.get("content", NULL) for message in _MESSAGES.decode(text)]
+    return [_PARTS.decode(content) if bytes(content).startswith(b"[") else [] for content in contents]
+
+
+def made_of(content: str | list[Part] | None, beside: list[Spans] | None = None) -> list[Made]:
     """The parts of a message. Empty text is left out, since Google refuses it."""
     if isinstance(content, str):
         return [{"text": content}] if content else []
-    made = [part for one in content or () if (part := _part(one)) is not None]
-    return [part for part in made if part.get("text") != ""]
+    made: list[Made] = []
+    for index, one in enumerate(content or ()):
+        span = beside[index] if beside else _NOTHING
+        part = _part(one) if one.type in _TYPES else {name: span[name] for name in span if name != "type"}
+        if part and part.get("text") != "":
+            made.append(part | {name: span[name] for name in _MEMBERS if name in span})
+    return made
 
 
 def text_of(content: str | list[Part] | None) -> str:

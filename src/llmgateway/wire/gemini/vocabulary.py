@@ -44,6 +44,7 @@ VOCABULARY: Final = Vocabulary(
         )
     ),
     lacks=frozenset(("logit_bias", "parallel_tool_calls")),
+    quirks={"labels": frozenset(("metadata",))},
 )
 
 

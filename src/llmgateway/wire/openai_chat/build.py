@@ -15,6 +15,7 @@ from llmgateway.wire.openai_chat.emulation import emulates, native_format, with_
 from llmgateway.wire.openai_chat.messages import MESSAGES, rewritten
 from llmgateway.wire.openai_chat.reasoning import say_reasoning
 from llmgateway.wire.params import CONSUMED, OURS
+from llmgateway.wire.sampling import takes_fixed
 
 _INCLUDE_USAGE: Final = Raw(b'{"include_usage":true}')
 _INCLUDE_USAGE_PLAIN: Final = Raw(b'{"include_usage":true,"include_obfuscation":false}')
@@ -36,7 +37,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
         elif name == "messages":
             body["messages"] = _messages(chat, span, to, dropped) if rebuild else span
         elif name not in OURS and name not in CONSUMED and name != "reasoning_effort":
-            _policy(name, span, to, body, dropped)
+            _policy(name, span, chat, to, body, dropped)
     if chat.raw.keys() & OURS - {"model", "messages"} or chat.streamed or _worded(chat, to):
         _ours(chat, to, body, dropped)
     if "response_format" in body and emulates(chat, to=to) is not None:
@@ -68,11 +69,11 @@ def _emulated(chat: Chat, to: Deployment, body: dict[str, Raw]) -> None:
     body["messages"] = Raw(msgspec.json.encode(messages))
 
 
-def _policy(name: str, span: Raw, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
+def _policy(name: str, span: Raw, chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
     """A field with a rule of its own at this provider, or one nobody knows."""
     plan = to.parameters
     if name in plan.listed:
-        if name in plan.fixed and msgspec.json.decode(span) == plan.fixed[name]:
+        if takes_fixed(name, span, chat, plan):
             body[name] = span
         else:
             dropped.append(name)

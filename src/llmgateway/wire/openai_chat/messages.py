@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from llmgateway.domain.chat import Chat, Message
+from llmgateway.domain.chat import Chat, FileRef, Message, Part
 from llmgateway.domain.routing import Deployment
 
 MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
@@ -85,6 +85,8 @@ def _quirks_of_one(message: dict[str, Raw], typed: Message, quirks: tuple[str, .
         message["role"] = _USER
     if "message_members" in quirks:
         _only_known(message, typed, dropped)
+    if "document_parts" in quirks and isinstance(typed.content, list):
+        _documents(message, typed.content)
     if "nine_letter_ids" in quirks:
         _short_ids(message, typed)
     if typed.tool_calls and "tool_turn_reasoning" in quirks:
@@ -98,6 +100,23 @@ def _only_known(message: dict[str, Raw], typed: Message, dropped: list[str]) -> 
         span = bytes(message.pop(name))
         if span not in (b"null", b"[]", b'""', b"false"):
             _list(f"messages[].{name}", dropped)
+
+
+def _documents(message: dict[str, Raw], parts: list[Part]) -> None:
+    """Files in Mistral's words (docs.mistral.ai/capabilities/document_qna): by URL, or by their id."""
+    if all(part.file is None for part in parts):
+        return
+    spans = _PARTS.decode(message["content"])
+    message["content"] = _raw(
+        [_document(part.file) if part.file is not None else span for part, span in zip(parts, spans, strict=True)]
+    )
+
+
+def _document(file: FileRef) -> dict[str, str]:
+    if file.file_data is None:
+        return {"type": "file", "file_id": file.file_id or ""}
+    named = {"document_name": file.filename} if file.filename is not None else {}
+    return {"type": "document_url", "document_url": file.file_data, **named}
 
 
 def _short_ids(message: dict[str, Raw], typed: Message) -> None:

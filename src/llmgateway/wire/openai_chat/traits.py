@@ -28,7 +28,7 @@ class _Pass:
         self.needs: dict[str, str] = {}
         self.bytes = 0
         self.rebuild = False
-        self.foreign: str | None = None
+        self.foreign: list[tuple[str, str]] = []
 
 
 def read_traits(request: ChatRequest) -> Traits:
@@ -52,14 +52,14 @@ def read_traits(request: ChatRequest) -> Traits:
         seen.needs["tools"] = "functions"
     _tool_choice(request, seen)
     _reasoning(request, seen)
-    return Traits(seen.needs, seen.bytes, seen.rebuild, seen.foreign)
+    return Traits(seen.needs, seen.bytes, seen.rebuild, tuple(seen.foreign))
 
 
 def _parts(parts: list[Part], path: str, seen: _Pass) -> None:
     for index, part in enumerate(parts):
         member = _PART_MEMBER.get(part.type)
         if member is None:
-            seen.foreign = seen.foreign or f"{path}[{index}].type"
+            seen.foreign.append((part.type, f"{path}[{index}].type"))
         elif getattr(part, member) is None:
             param = f"{path}[{index}].{member}"
             raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
@@ -123,7 +123,7 @@ def _tools(request: ChatRequest, seen: _Pass) -> None:
         elif tool.type == "web_search":
             seen.needs["web_search"] = f"tools[{index}].type"
         else:
-            seen.foreign = seen.foreign or f"tools[{index}].type"
+            seen.foreign.append((tool.type, f"tools[{index}].type"))
 
 
 def _weight(tool: Tool) -> int:
@@ -145,12 +145,12 @@ def _tool_choice(request: ChatRequest, seen: _Pass) -> None:
         seen.needs["tool_choice"] = "tool_choice"
         return
     if choice.type != "function":
-        seen.foreign = seen.foreign or "tool_choice.type"
+        seen.foreign.append((choice.type, "tool_choice.type"))
         return
     if choice.function is None:
         param = "tool_choice.function"
         raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
-    names = {tool.function.name for tool in request.tools or () if tool.function is not None}
+    names = {tool.function.name if tool.function is not None else tool.name for tool in request.tools or ()}
     if choice.function.name not in names:
         param = "tool_choice.function.name"
         raise GatewayError(INVALID_VALUE, f"'{param}' names a function that is not in 'tools'.", param=param)

@@ -8,6 +8,7 @@ VOCABULARY = Vocabulary(
     rare=frozenset(("reasoning_max_tokens",)),
     quirks={
         "reasoning_object": frozenset(("reasoning_max_tokens",)),
+        "searches": frozenset(("web_search",)),
         "effort": frozenset(("effort",)),
         "image_config": frozenset(("image_config",)),
         "sensitive_word_check": frozenset(("sensitive_word_check",)),

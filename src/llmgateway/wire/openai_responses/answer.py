@@ -10,6 +10,7 @@ from collections import deque
 from typing import Any, Final
 
 from llmgateway.domain.reply import ToolCallDelta, ToolFunctionDelta
+from llmgateway.wire.openai_responses.client_calls import call_id_of, function_of, is_client_call
 from llmgateway.wire.openai_responses.events import Response
 from llmgateway.wire.openai_responses.gathered import Gathered
 from llmgateway.wire.openai_responses.pieces import (
@@ -30,6 +31,10 @@ _DETAIL: Final = {SUMMARY: "reasoning.summary", THOUGHT: "reasoning.text"}
 _CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
 _MOST: Final = 16_384
 """Items and parts beyond which an answer is no answer: what is remembered stays bounded."""
+
+
+_MOST_WAITING: Final = 128
+"""Calls for the client beyond which the rest is not told."""
 
 
 class Piece:
@@ -80,6 +85,8 @@ class Answer:
         self._details = 0
         self._annotations = 0
         self._images = 0
+        self._for_client: list[dict[str, Any]] = []
+        self._carried_out: set[str] = set()
         self.calls = 0
         self.characters = 0
         self.searches = 0
@@ -174,6 +181,19 @@ class Answer:
             self._finish(slot, item, into)
             if self.broken is not None:
                 return
+        self._call_client(into)
+
+    def _call_client(self, into: Gathered) -> None:
+        """Told at the end: only then it is known which calls OpenAI has carried out itself."""
+        waiting = [item for item in self._for_client if call_id_of(item) not in self._carried_out]
+        self._for_client = []
+        if self._functions:
+            return
+        for item in waiting:
+            name, arguments = function_of(item)
+            function = ToolFunctionDelta(name, arguments)
+            into.calls.append(ToolCallDelta(self.calls, call_id_of(item), "function", function))
+            self.calls += 1
 
     def _find(self, place: int | None, item_id: str | None) -> Slot | None:
         """Places lead, since there are providers whose ids change from event to event."""
@@ -223,8 +243,11 @@ class Answer:
                 if made is not None:
                     self._images += 1
                     into.images.append(made)
-            case _:
-                pass  # tools that run at the provider, and what has no word in a chat answer
+            case _:  # tools that run at the provider, and what has no word in a chat answer
+                if is_client_call(item) and len(self._for_client) < _MOST_WAITING:
+                    self._for_client.append(item)
+                elif slot.type.endswith("_output") and len(self._carried_out) < _MOST_WAITING:
+                    self._carried_out.add(call_id_of(item))
 
     def _message(self, slot: Slot, item: dict[str, Any], into: Gathered) -> None:
         self.phase = text_of(item.get("phase")) or self.phase

@@ -16,6 +16,7 @@ from llmgateway.wire.openai_responses.items import build_input
 from llmgateway.wire.openai_responses.tools import build_choice, build_tools
 from llmgateway.wire.openai_responses.vocabulary import VOCABULARY
 from llmgateway.wire.params import CONSUMED
+from llmgateway.wire.sampling import takes_fixed
 
 _SAME_NAME: Final = frozenset(
     (
@@ -55,7 +56,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     body["store"] = False
     for name, span in chat.raw.items():
         if name in _SAME_NAME:
-            _same(name, span, to, body, dropped)
+            _same(name, span, chat, to, body, dropped)
         elif name not in VOCABULARY.fields and name not in CONSUMED and name not in _UNNAMED:
             _wordless(name, span, chat, to, body, dropped)
     _limit(chat, to, body)
@@ -68,10 +69,10 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     return HttpRequest(to.origin, head, msgspec.json.encode(body)), tuple(dropped)
 
 
-def _same(name: str, span: Raw, to: Deployment, body: dict[str, Any], dropped: list[str]) -> None:
+def _same(name: str, span: Raw, chat: Chat, to: Deployment, body: dict[str, Any], dropped: list[str]) -> None:
     """A field that has the same name and meaning here, under the row's policy."""
     plan = to.parameters
-    if name in plan.listed or name in plan.force:
+    if (name in plan.listed and not takes_fixed(name, span, chat, plan)) or name in plan.force:
         dropped.append(name)
     elif name in plan.clamp and msgspec.json.decode(span, type=float) > plan.clamp[name]:
         body[name] = _number(plan.clamp[name])
@@ -88,10 +89,15 @@ def _wordless(name: str, span: Raw, chat: Chat, to: Deployment, body: dict[str, 
     if name in REQUEST_FIELDS:
         if not _means_nothing(name, chat.request):
             dropped.append(name)
-    elif not to.parameters.pass_unknown or name in body:
+    elif not (to.parameters.pass_unknown or name in to.parameters.takes) or name in body or _later(name, chat):
         dropped.append(name)
     elif name != "include":
         body[name] = span
+
+
+def _later(name: str, chat: Chat) -> bool:
+    """A whole answer that is made in the background is not there yet when it comes."""
+    return name == "background" and not chat.streamed
 
 
 def _means_nothing(name: str, request: ChatRequest) -> bool:
@@ -150,7 +156,7 @@ def _reasoning(chat: Chat, to: Deployment, body: dict[str, Any], dropped: list[s
     for name, span in _members(chat.raw.get("reasoning")).items():
         if name in _OUR_REASONING:
             continue
-        if to.parameters.pass_unknown:
+        if to.parameters.pass_unknown or f"reasoning.{name}" in to.parameters.takes:
             sent[name] = span
         else:
             dropped.append(f"reasoning.{name}")
@@ -170,7 +176,7 @@ def _include(chat: Chat, to: Deployment, body: dict[str, Any], items: list[Any])
         wanted.append(_ENCRYPTED)
     if chat.request.logprobs or chat.request.top_logprobs:
         wanted.append(_LOGPROBS)
-    if to.parameters.pass_unknown and "include" in chat.raw:
+    if "include" in chat.raw and (to.parameters.pass_unknown or "include" in to.parameters.takes):
         try:
             wanted += [name for name in msgspec.json.decode(chat.raw["include"], type=list[str]) if name not in wanted]
         except msgspec.ValidationError:

@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from llmgateway.domain.chat import Chat, FileRef, Message, Part
+from llmgateway.domain.chat import Chat, FileRef, Message, Part, ToolCall
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.openai_responses.client_calls import item_of, output_of
 from llmgateway.wire.openai_responses.pieces import object_of, objects_of, text_of
 from llmgateway.wire.openai_responses.replay import replay
 from llmgateway.wire.spans import NULL, value_of
@@ -24,17 +25,19 @@ _ITEM_PARTS: Final = frozenset(
         "additional_tools", "apply_patch_call", "apply_patch_call_output", "code_interpreter_call", "compaction",
         "computer_call", "computer_call_output", "file_search_call", "image_generation_call", "item_reference",
         "local_shell_call", "local_shell_call_output", "mcp_approval_request", "mcp_approval_response", "mcp_call",
-        "mcp_list_tools", "shell_call", "shell_call_output", "tool_search_call", "tool_search_output",
-        "web_search_call",
+        "compaction_trigger", "custom_tool_call", "custom_tool_call_output", "function_call", "function_call_output",
+        "mcp_list_tools", "program", "program_output", "reasoning", "shell_call", "shell_call_output",
+        "tool_search_call", "tool_search_output", "web_search_call",
     )
 )  # fmt: skip
+_FILE_SOURCES: Final = frozenset(("container_file_citation", "file_citation", "file_path"))
 _PHASES: Final = frozenset(("commentary", "final_answer"))
 _FORMAT_QUIRK: Final = "reasoning_format:"
 _OWN_FORMAT: Final = "openai-responses-v1"
 
 
-_KNOWN: Final = frozenset((*Message.__struct_fields__, "phase"))
-_EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""'))
+_KNOWN: Final = frozenset((*Message.__struct_fields__, "phase")) - {"images", "is_error"}
+_EMPTY: Final = frozenset((b"null", b"[]", b"{}", b'""', b"false"))
 _MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _PARTS: Final = msgspec.json.Decoder(list[Raw])
 
@@ -62,6 +65,8 @@ class _Writer:
         self._dropped = dropped
         self._format = "" if "reasoning" in to.mapping.lacks else reasoning_format(to)
         self._custom: set[str] = set()
+        self._native: dict[str, str] = {}
+        self._functions = {tool.function.name for tool in chat.request.tools or () if tool.function is not None}
         self._open: dict[str, str] = {}
         self._items: list[Any] = []
         self._spans = _MESSAGES.decode(chat.raw["messages"])
@@ -71,7 +76,7 @@ class _Writer:
             if message.name is not None and message.role != "function":
                 self._drop("messages[].name")
             if not self._spans[place].keys() <= _KNOWN:
-                self._unknown(self._spans[place])
+                self._unknown(message, self._spans[place])
             if message.role == "assistant":
                 self._assistant(message, place)
             elif message.role in ("tool", "function"):
@@ -124,9 +129,21 @@ class _Writer:
         return [*items, self._message(message, place, open_parts)] if open_parts else items
 
     def _message(self, message: Message, place: int, content: Any) -> dict[str, Any]:
+        if message.role == "assistant" and "annotations" in self._spans[place]:
+            content = self._cited(content, self._spans[place]["annotations"])
         said = {"role": message.role, "content": content}
         phase = text_of(value_of(self._spans[place].get("phase", NULL))) if message.role == "assistant" else ""
         return {**said, "phase": phase} if phase in _PHASES else said
+
+    def _cited(self, content: Any, annotations: Raw) -> Any:
+        """The one text of an answer with the sources it named, if they say where; else as it is."""
+        parts = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
+        cited = [citation_of(one) for one in objects_of(value_of(annotations))]
+        if len(parts) == 1 and isinstance(parts[0], dict) and cited and all(cited):
+            return [{**parts[0], "annotations": cited}]
+        if cited:
+            self._drop("messages[].annotations")
+        return content
 
     def _item(self, part: Raw) -> dict[str, Any] | None:
         item = object_of(value_of(part))
@@ -137,7 +154,10 @@ class _Writer:
         spaces = _namespaces(self._spans[place].get("tool_calls"))
         for index, call in enumerate(message.tool_calls or ()):
             call_id = _call_id(call.id or f"call_{place}_{index}")
-            if call.function is not None:
+            native = self._native_call(call, call_id)
+            if native is not None:
+                sent.append(native)
+            elif call.function is not None:
                 item = _function_call(call_id, call.function.name, call.function.arguments)
                 sent.append(item if not spaces else {**item, **spaces[index]})
             else:
@@ -147,6 +167,15 @@ class _Writer:
             self._open[called.name] = f"call_{place}"
             sent.append(_function_call(f"call_{place}", called.name, called.arguments))
         return sent
+
+    def _native_call(self, call: ToolCall, call_id: str) -> dict[str, Any] | None:
+        """A call of one of the protocol's own tools, which the client was told of as a function."""
+        if call.function is None or call.function.name in self._functions:
+            return None
+        item = item_of(call.function, call_id)
+        if item is not None:
+            self._native[call_id] = call.function.name
+        return item
 
     def _custom_call(self, call_id: str, place: int, index: int) -> dict[str, Any]:
         """Calls of custom tools, and of types that came after them, have their members under the type's name."""
@@ -167,6 +196,11 @@ class _Writer:
             call_id = self._open.pop(name, f"call_{name}")
         else:
             call_id = _call_id(message.tool_call_id or "")
+            if call_id in self._native:
+                content = message.content
+                parts = self._parts(content, place, "input_text") if isinstance(content, list) else []
+                self._items.append(output_of(self._native[call_id], call_id, message, parts))
+                return
         kind = "custom_tool_call_output" if call_id in self._custom else "function_call_output"
         self._items.append({"type": kind, "call_id": call_id, "output": self._output(message, place)})
 
@@ -196,15 +230,26 @@ class _Writer:
             return {"type": "input_audio", "input_audio": part.input_audio}
         return _PARTS.decode(self._spans[place]["content"])[index]
 
-    def _unknown(self, spans: dict[str, Raw]) -> None:
-        """Members of a message that nobody here knows, unless they are empty."""
+    def _unknown(self, message: Message, spans: dict[str, Raw]) -> None:
+        """Members of a message that this protocol has no word for, unless they are empty."""
         for name in sorted(spans.keys() - _KNOWN):
+            if name == "annotations" and message.role == "assistant" and message.content:
+                continue  # those are told of with the content
             if bytes(spans[name]) not in _EMPTY:
                 self._drop(f"messages[].{name[:100]}")
 
     def _drop(self, path: str) -> None:
         if path not in self._dropped:
             self._dropped.append(path)
+
+
+def citation_of(annotation: dict[str, Any]) -> dict[str, Any] | None:
+    """As the protocol itself writes it; None for what is no source of a known place."""
+    kind = text_of(annotation.get("type"))
+    inner = object_of(annotation.get(kind))
+    if kind == "url_citation" and {"url", "start_index", "end_index"} <= inner.keys():
+        return {"type": kind, "title": "", **inner}
+    return {"type": kind, **inner} if kind in _FILE_SOURCES and "file_id" in inner else None
 
 
 def _function_call(call_id: str, name: str, arguments: str) -> dict[str, Any]:

@@ -140,3 +140,60 @@ def test_a_stream_goes_where_streams_go() -> None:
 def test_a_reasoning_summary_is_part_of_thinking() -> None:
     assert built(claude(), reasoning={"effort": "low", "summary": "auto"})[1] == ()
     assert built(claude(), reasoning={"summary": "auto"})[1] == ("reasoning.summary",)
+
+
+OWN = ParameterPolicy(
+    takes=("betas", "container", "mcp_servers", "thinking"), types=("computer_*", "mcp_toolset", "tool")
+)
+
+
+def test_fields_of_its_own_are_sent_by_a_row_that_takes_them() -> None:
+    sent, dropped = built(claude(policy=OWN), container="c", mcp_servers=[], speed="fast")
+    assert (sent["container"], sent["mcp_servers"], dropped) == ("c", [], ("speed",))
+    sent, dropped = built(claude(), container="c")
+    assert ("container" in sent, dropped) == (False, ("container",))
+
+
+def test_what_was_translated_counts_before_the_callers_own_object() -> None:
+    own = {"type": "disabled", "display": "omitted"}
+    sent, _ = built(claude(policy=OWN), thinking=own, reasoning={"max_tokens": 2000}, max_tokens=9000)
+    assert sent["thinking"] == {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}
+    assert built(claude(policy=OWN), thinking=own)[0]["thinking"] == own
+    sent, _ = built(claude(policy=OWN), thinking="deep", reasoning={"max_tokens": 2000}, max_tokens=9000)
+    assert sent["thinking"] == {"type": "enabled", "budget_tokens": 2000}
+
+
+def test_a_tool_of_its_own_and_the_choice_of_it_are_sent_as_written() -> None:
+    tools = [{"type": "computer_20251124", "name": "computer", "display_width_px": 800}]
+    choice = {"type": "tool", "name": "computer"}
+    sent, dropped = built(claude(policy=OWN), tools=tools, tool_choice=choice)
+    assert (sent["tools"], sent["tool_choice"], dropped) == (tools, choice, ())
+    named = {"type": "function", "function": {"name": "computer"}}
+    assert built(claude(policy=OWN), tools=tools, tool_choice=named)[0]["tool_choice"] == choice
+
+
+def betas(policy: ParameterPolicy, **members: Any) -> list[str]:
+    head = build_request(chat_of(**members), to=claude(policy=policy))[0].head.decode()
+    lines = [line for line in head.split("\r\n") if line.startswith("anthropic-beta: ")]
+    assert len(lines) <= 1
+    return lines[0].removeprefix("anthropic-beta: ").split(",") if lines else []
+
+
+def test_betas_are_a_header() -> None:
+    assert betas(OWN) == []
+    assert betas(OWN, betas=["a-2026", "b-2026"]) == ["a-2026", "b-2026"]
+    computer = [{"type": "computer_20251124", "name": "computer"}]
+    assert betas(OWN, tools=computer, betas=["a-2026"]) == ["a-2026", "computer-use-2025-11-24"]
+    assert betas(ParameterPolicy(types=("computer_*",)), tools=computer) == []
+    assert betas(OWN, mcp_servers=[]) == ["mcp-client-2025-04-04"]
+    assert betas(OWN, mcp_servers=[], tools=[{"type": "mcp_toolset"}]) == ["mcp-client-2025-11-20"]
+    assert betas(OWN, container={"skills": []}) == ["skills-2025-10-02"]
+    file = {"role": "user", "content": [{"type": "file", "file": {"file_id": "file_1"}}]}
+    assert betas(OWN, messages=[file]) == ["files-api-2025-04-14"]
+
+
+@pytest.mark.parametrize("names", ["a", ["a\r\nx-evil: 1"], [""], [1], ["a"] * 65, ["a,b"]])
+def test_what_is_no_list_of_names_is_no_header(names: Any) -> None:
+    request, dropped = build_request(chat_of(betas=names), to=claude(policy=OWN))
+    assert b"anthropic-beta" not in request.head
+    assert (b"betas" in request.body, dropped) == (False, ("betas",))

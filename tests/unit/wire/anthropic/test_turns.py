@@ -132,3 +132,10 @@ def test_what_has_no_word_is_listed_once() -> None:
 
 def test_a_refusal_is_told_as_text() -> None:
     assert turns(USER, {"role": "assistant", "content": None, "refusal": "No."}, USER)[1]["content"] == [text("No.")]
+
+
+def test_who_called_a_tool_goes_back() -> None:
+    made = {**call(), "caller": {"type": "direct"}, "toolset_name": "shop"}
+    sent, _ = built(claude(), messages=[USER, {"role": "assistant", "tool_calls": [made]}, result()], tools=[tool()])
+    (block,) = sent["messages"][1]["content"]
+    assert (block["caller"], block["toolset_name"]) == ({"type": "direct"}, "shop")

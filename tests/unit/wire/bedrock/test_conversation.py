@@ -228,7 +228,7 @@ def test_parts_that_a_caller_writes_as_converse_does_go_on_as_they_are() -> None
 
 
 def test_parts_without_a_place_are_refused_by_name() -> None:
-    chat = asked(messages=[{"role": "user", "content": [{"type": "hologram", "hologram": {}}]}])
+    chat = asked(messages=[{"role": "user", "content": [{"type": "hologram"}]}])
     with pytest.raises(UpstreamError) as refused:
         build_request(chat, to=bedrock())
     assert (refused.value.kind, refused.value.param) == (INVALID_VALUE, "messages[0].content[0].type")
@@ -278,3 +278,10 @@ def test_what_was_sent_stays_the_prefix_of_what_is_sent() -> None:
         assert body.startswith(before)
         before = body[: body.rindex(b"]")]
         said.append({"role": "assistant", "content": f"Sun {turn}."})
+
+
+def test_parts_as_converse_writes_them() -> None:
+    guard = {"type": "guardContent", "guardContent": {"text": {"text": "a"}}}
+    assert messages_of(messages=[{"role": "user", "content": [guard]}])[0]["content"] == [
+        {"guardContent": {"text": {"text": "a"}}}
+    ]

@@ -217,3 +217,65 @@ def test_a_schema_nested_as_deep_as_a_request_may_be_is_survived() -> None:
     chat = read_request(body + b'"parameters":%b}}]}' % nested)
     assert nested[:200] in Gemini().build(chat, to=at())[0].body
     assert len(Gemini().build(chat, to=at(quirks=("openapi_schema",)))[0].body) < 5_000
+
+
+OWN = ParameterPolicy(takes=("cachedContent", "generationConfig", "toolConfig", "safetySettings"), types=("*",))
+
+
+def test_fields_of_its_own_are_sent_beneath_what_was_translated() -> None:
+    to = deployment(policy=OWN)
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    own = {"retrievalConfig": {"languageCode": "de"}, "functionCallingConfig": {"mode": "NONE"}}
+    body = asked(
+        to=to, cachedContent="c", temperature=1, generationConfig={"temperature": 2, "audioTimestamp": True},
+        tools=tools, tool_choice="required", toolConfig=own,
+    )  # fmt: skip
+    assert body["cachedContent"] == "c"
+    assert body["generationConfig"] == {"temperature": 1, "audioTimestamp": True}
+    assert body["toolConfig"] == {**own, "functionCallingConfig": {"mode": "ANY"}}
+    assert dropped(cachedContent="c") == ("cachedContent",)
+
+
+@pytest.mark.parametrize(
+    ("tool", "sent"),
+    [
+        ({"type": "urlContext", "urlContext": {}}, {"urlContext": {}}),
+        ({"type": "google_maps", "enable_widget": True}, {"google_maps": {"enable_widget": True}}),
+        ({"type": "codeExecution"}, {"codeExecution": {}}),
+    ],
+)
+def test_a_tool_of_its_own(tool: dict[str, Any], sent: dict[str, Any]) -> None:
+    body = asked(to=deployment(policy=OWN), tools=[{"type": "function", "function": {"name": "f"}}, tool])
+    assert body["tools"] == [{"functionDeclarations": [{"name": "f"}]}, sent]
+
+
+def test_members_of_a_function_that_only_google_has() -> None:
+    beside = {"behavior": "NON_BLOCKING", "responseJsonSchema": {"type": "string"}}
+    body = asked(tools=[{"type": "function", "function": {"name": "f"}, **beside, "unknown": 1}])
+    assert body["tools"] == [{"functionDeclarations": [{"name": "f", **beside}]}]
+
+
+def test_members_of_a_part_that_only_google_has_and_parts_of_its_own() -> None:
+    film = {"type": "file", "file": {"file_data": "https://youtu.be/x"}, "videoMetadata": {"fps": 1}}
+    code = {"type": "executableCode", "executableCode": {"code": "1"}}
+    body = asked([{"role": "user", "content": [film, code]}], to=deployment(policy=OWN))
+    file = {"fileData": {"mimeType": "video/mp4", "fileUri": "https://youtu.be/x"}, "videoMetadata": {"fps": 1}}
+    assert body["contents"][0]["parts"] == [file, {"executableCode": {"code": "1"}}]
+
+
+def test_metadata_are_labels_where_they_fit() -> None:
+    to = deployment(quirks=("labels",), policy=ParameterPolicy(takes=("labels",)))
+    assert asked(to=to, metadata={"team": "a-1"})["labels"] == {"team": "a-1"}
+    assert dropped(to=to, metadata={"team": "a-1"}) == ()
+    assert asked(to=to, metadata={"team": "a"}, labels={"x": "y"})["labels"] == {"x": "y"}
+    for metadata in ({"Team": "a"}, {"team": "A b"}, {"team": 1}, {f"k{n}": "" for n in range(65)}):
+        assert "labels" not in asked(to=to, metadata=metadata)
+        assert dropped(to=to, metadata=metadata) == ("metadata",)
+
+
+@pytest.mark.parametrize(("mode", "sent"), [("required", "ANY"), ("auto", "VALIDATED")])
+def test_some_of_the_functions_are_allowed(mode: str, sent: str) -> None:
+    tools = [{"type": "function", "function": {"name": name}} for name in "abc"]
+    allowed = {"mode": mode, "tools": [tools[0], tools[2]]}
+    body = asked(tools=tools, tool_choice={"type": "allowed_tools", "allowed_tools": allowed})
+    assert body["toolConfig"] == {"functionCallingConfig": {"mode": sent, "allowedFunctionNames": ["a", "c"]}}

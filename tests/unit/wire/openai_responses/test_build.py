@@ -187,3 +187,21 @@ def test_the_rows_policy_leaves_out_clamps_and_forces() -> None:
 def test_models_without_temperature_are_spared_it() -> None:
     body, dropped = built(row={"lacks": frozenset(("temperature",))}, temperature=0.3, top_p=0.5)
     assert (body, set(dropped)) == (sent(), {"temperature", "top_p"})
+
+
+OWN = ParameterPolicy(takes=("background", "include", "prompt", "reasoning.context", "text", "truncation"))
+
+
+def test_fields_of_its_own_are_sent_by_a_row_that_takes_them() -> None:
+    row = {"policy": OWN}
+    body = sent(row=row, prompt={"id": "p"}, truncation="auto", include=["file_search_call.results"])
+    assert (body["prompt"], body["truncation"], body["include"]) == ({"id": "p"}, "auto", ["file_search_call.results"])
+    assert sent(row=row, reasoning={"effort": "none", "context": "auto"})["reasoning"]["context"] == "auto"
+    assert built(prompt={"id": "p"})[1] == ("prompt",)
+    assert built(reasoning={"effort": "none", "context": "auto"})[1] == ("reasoning.context",)
+
+
+def test_only_streams_are_made_in_the_background() -> None:
+    assert sent(row={"policy": OWN}, background=True, stream=True)["background"] is True
+    body, dropped = built(row={"policy": OWN}, background=True)
+    assert ("background" in body, dropped) == (False, ("background",))

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 
 from llmgateway.wire.openai_chat.request import read_request
 from tests.unit.wire.deployments import deployment
@@ -159,6 +160,58 @@ def test_the_phase_of_an_answer_goes_back() -> None:
     said = {"role": "assistant", "content": "I am looking", "phase": "commentary"}
     assert sent(said)["input"] == [said]
     assert sent({**said, "phase": "made up"})["input"] == [{"role": "assistant", "content": "I am looking"}]
+
+
+def test_the_sources_of_an_answer_go_back_if_their_place_is_known() -> None:
+    place = {"url": "https://a.test/", "start_index": 0, "end_index": 2}
+    note = {"type": "url_citation", "url_citation": {**place, "title": "A"}, "index": 0}
+    said = {"role": "assistant", "content": "Hi", "annotations": [note]}
+    part = {"type": "output_text", "text": "Hi", "annotations": [{"type": "url_citation", **place, "title": "A"}]}
+    assert sent(said)["input"] == [{"role": "assistant", "content": [part]}]
+    body, dropped = built(
+        {**said, "annotations": [{"type": "url_citation", "url_citation": {"url": "https://a.test/"}}]}
+    )
+    assert (body["input"], dropped) == ([{"role": "assistant", "content": "Hi"}], ("messages[].annotations",))
+
+
+NATIVE_CALLS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+    ("shell_call", "ok", {}, {"output": [{"stdout": "ok", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}]}),
+    ("apply_patch_call", "ok", {}, {"status": "completed", "output": "ok"}),
+    ("apply_patch_call", "no", {"is_error": True}, {"status": "failed", "output": "no"}),
+    ("tool_search_call", "[]", {}, {"execution": "client", "status": "completed", "tools": []}),
+    ("shell_call", '{"output":[],"max_output_length":9}', {}, {"output": [], "max_output_length": 9}),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "marks", "output"), NATIVE_CALLS)
+def test_a_call_that_the_client_carried_out_goes_back_as_the_item_it_was(
+    kind: str, text: str, marks: dict[str, Any], output: dict[str, Any]
+) -> None:
+    function = {"name": kind, "arguments": '{"id":"x","action":{"a":1}}'}
+    calling = {"role": "assistant", "content": None, "tool_calls": [{**CALL, "function": function}]}
+    done = {"role": "tool", "tool_call_id": "call_1", "content": text, **marks}
+    body, _ = built(calling, done)
+    called, came = body["input"]
+    assert called == {"type": kind, "id": "x", "action": {"a": 1}, "call_id": "call_1"}
+    named = {"tool_search_call": "tool_search_output"}.get(kind, f"{kind}_output")
+    assert came == {**output, "type": named, "call_id": "call_1"}
+    mine = {"type": "function", "function": {"name": kind}}
+    assert [item["type"] for item in built(calling, done, tools=[mine])[0]["input"]] == [
+        "function_call",
+        "function_call_output",
+    ]
+
+
+def test_a_screen_and_an_approval() -> None:
+    def after(kind: str, content: Any) -> dict[str, Any]:
+        calling = {"role": "assistant", "tool_calls": [{**CALL, "function": {"name": kind, "arguments": '{"id":"i"}'}}]}
+        return sent(calling, {"role": "tool", "tool_call_id": "call_1", "content": content})["input"][1]
+
+    screen = after("computer_call", [{"type": "image_url", "image_url": {"url": PIXEL}}])
+    assert screen["output"] == {"type": "computer_screenshot", "image_url": PIXEL}
+    answer = {"type": "mcp_approval_response", "approval_request_id": "call_1"}
+    assert after("mcp_approval_request", "yes") == {**answer, "approve": True}
+    assert after("mcp_approval_request", "never") == {**answer, "approve": False}
 
 
 def test_members_without_a_word_here_are_listed_once() -> None:

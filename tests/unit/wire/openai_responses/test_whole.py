@@ -126,7 +126,15 @@ def test_token_probabilities() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["code_interpreter_call", "file_search_call", "mcp_list_tools", "mcp_call", "computer_call", "compaction", "new"],
+    [
+        "code_interpreter_call",
+        "file_search_call",
+        "mcp_list_tools",
+        "mcp_call",
+        "tool_search_call",
+        "compaction",
+        "new",
+    ],
 )
 def test_what_a_chat_answer_has_no_word_for_does_not_disturb_it(kind: str) -> None:
     delta = told({"type": kind, "id": "x", "call_id": "y", "name": "z", "arguments": "{}"}, message(words("Hi")))
@@ -218,3 +226,28 @@ def test_events_that_call_themselves_json_are_read_as_events() -> None:
     assert CODEC.whole(body, chat=chat(), to=deployment()).choices[0].delta.content == "Hi"
     assert refused(b'data: {"type":"response.created"}\n\n').kind is errors.STREAM_TRUNCATED
     assert refused(b'data: {"type":"error","message":"No"}\n\n').kind is errors.UPSTREAM_ERROR
+
+
+def test_a_call_that_the_client_is_to_carry_out_is_told_as_a_function() -> None:
+    shell = {"type": "shell_call", "id": "sh_1", "call_id": "call_1", "action": {"commands": ["ls"]}}
+    choice = whole(shell).choices[0]
+    (call,) = choice.delta.tool_calls or []
+    assert (choice.finish_reason, call.id, call.type) == ("tool_calls", "call_1", "function")
+    assert call.function
+    assert (call.function.name, json.loads(str(call.function.arguments))) == (
+        "shell_call",
+        {"id": "sh_1", "action": {"commands": ["ls"]}},
+    )
+
+
+def test_a_call_that_was_carried_out_at_the_provider_is_not() -> None:
+    shell = {"type": "shell_call", "id": "sh_1", "call_id": "call_1", "action": {"commands": ["ls"]}}
+    done = {"type": "shell_call_output", "id": "so_1", "call_id": "call_1", "output": []}
+    choice = whole(shell, done, message(words("Hi"))).choices[0]
+    assert (choice.finish_reason, choice.delta) == ("stop", Delta("assistant", "Hi", refusal=None))
+
+
+@pytest.mark.parametrize(("execution", "finish"), [("client", "tool_calls"), ("server", "stop")])
+def test_a_search_for_tools_is_the_clients_if_it_says_so(execution: str, finish: str) -> None:
+    search = {"type": "tool_search_call", "id": "t", "call_id": "c", "execution": execution, "arguments": {}}
+    assert whole(search).choices[0].finish_reason == finish
