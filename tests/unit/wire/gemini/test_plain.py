@@ -53,7 +53,7 @@ def test_a_run_is_read_whole() -> None:
         event("x").replace(b'"responseId"', b'"promptFeedback": {"blockReason": "SAFETY"}, "x"'),
         event("x").replace(b'"promptTokenCount": 3', b'"promptTokenCount": "3"'),
         event("x").replace(b'"x"', b'"\xff"'),
-        event("x").replace(b'"r"', b'"\xff"'),
+        event("x", unheard="y").replace(b'"y"', b'"\xff"'),
         event("x").replace(b'"x"', b'"\\ud83d"'),
         event("x")[:-1],
         event("x") + b"}",
