@@ -52,26 +52,32 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(rows: Sequence[CpuRow], *, bench: Bench) -> list[Result]:
-    """The rows of one group: per round nginx first, then each lane; medians over the rounds."""
-    yardstick: list[Sample] = []
-    samples: dict[str, list[Sample]] = {row.name: [] for row in rows}
-    for row in rows:
+    """The rows of one group: per round nginx first, then each lane; medians over the rounds.
+
+    Rows that others are compared with are measured with them, asked for or not.
+    """
+    sampled = list(dict.fromkeys(one for row in rows for one in (row.against, row) if one is not None))
+    by_nginx = next((row for row in rows if row.against is None), None)
+    samples: dict[CpuRow | None, list[Sample]] = {row: [] for row in (None, *sampled)}
+    for row in sampled:
         warm = Pace(1, 0.3)
-        through_nginx(row, bench=bench, pace=warm)
+        if by_nginx is not None:
+            through_nginx(row, bench=bench, pace=warm)
         through_gateway(row, bench=bench, pace=warm)
     for _ in range(bench.pace.rounds):
-        yardstick.append(through_nginx(rows[0], bench=bench, pace=bench.pace))
-        for row in rows:
-            samples[row.name].append(through_gateway(row, bench=bench, pace=bench.pace))
-    return [compared(row, ours=samples[row.name], yardstick=yardstick) for row in rows]
+        if by_nginx is not None:
+            samples[None].append(through_nginx(by_nginx, bench=bench, pace=bench.pace))
+        for row in sampled:
+            samples[row].append(through_gateway(row, bench=bench, pace=bench.pace))
+    return [compared(row, ours=samples[row], yardstick=samples[row.against]) for row in rows]
 
 
 def compared(row: CpuRow, *, ours: Sequence[Sample], yardstick: Sequence[Sample]) -> Result:
     gateway_us = statistics.median(sample.cpu_us for sample in ours) / row.per
-    nginx_us = statistics.median(sample.cpu_us for sample in yardstick) / row.per
+    yardstick_us = statistics.median(sample.cpu_us for sample in yardstick) / row.per
     detail = {
         "gateway_us": gateway_us,
-        "nginx_us": nginx_us,
+        f"{row.yardstick}_us": yardstick_us,
         "answers": sum(sample.answers for sample in ours),
         "answers_per_s": statistics.median(sample.per_s for sample in ours),
         "load_core_busy": max(sample.load_busy for sample in ours),
@@ -79,7 +85,7 @@ def compared(row: CpuRow, *, ours: Sequence[Sample], yardstick: Sequence[Sample]
         "highest_us": max(sample.cpu_us for sample in ours) / row.per,
     }
     void = tuple(reason for sample in (*ours, *yardstick) for reason in sample.void)
-    return result(row, value=gateway_us / nginx_us if nginx_us else 0.0, detail=detail, void=void)
+    return result(row, value=gateway_us / yardstick_us if yardstick_us else 0.0, detail=detail, void=void)
 
 
 def through_nginx(row: CpuRow, *, bench: Bench, pace: Pace) -> Sample:

@@ -66,7 +66,7 @@ def configuration(*, whole_port: int, stream_port: int) -> str:
         port = whole_port if lane.behaviour == "whole" else stream_port
         lines += [
             f"[providers.{lane.provider}]",
-            'protocol = "openai-chat"',
+            f'protocol = "{lane.protocol}"',
             f'base_url = "http://127.0.0.1:{port}/{lane.behaviour}/v1"',
             'api_keys = ["sk-bench"]',
             "allow_private_network = true",

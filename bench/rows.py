@@ -18,9 +18,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CpuRow(Row, frozen=True, kw_only=True):
-    """CPU of the gateway as a multiple of nginx's, per request or (`per` = CHUNKS) per chunk.
+    """CPU of the gateway per request or (`per` = CHUNKS) per chunk, as a multiple of nginx's or of another row's.
 
-    Rows with the same behaviour, body and connections share one measurement of nginx.
+    Rows with the same behaviour, body and connections share one measurement of nginx. `against`: the row of OpenAI's
+    protocol that is the yardstick instead; it is measured in the same rounds.
     """
 
     lane: Lane
@@ -30,9 +31,17 @@ class CpuRow(Row, frozen=True, kw_only=True):
     send_s: float = 4.6
     drain_s: float = 0.4
     unit: str = "× nginx"
+    against: "CpuRow | None" = None
+
+    @property
+    def yardstick(self) -> str:
+        """What it is compared with, in a word."""
+        return "nginx" if self.against is None else "openai"
 
     @property
     def group(self) -> tuple[str, str, int]:
+        if self.against is not None:
+            return self.against.group
         return (self.lane.behaviour, self.body.__name__, self.connections)
 
 
@@ -62,6 +71,28 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return "pass" if self.value <= self.limit else "FAIL"
 
 
+def beside(row: CpuRow, *, name: str, title: str, lane: Lane) -> CpuRow:
+    """The same load on another protocol's lane, which may cost twice what `row` costs."""
+    return msgspec.structs.replace(row, name=name, title=title, lane=lane, limit=2, unit="× openai", against=row)
+
+
+BURST_DECODED = CpuRow(
+    name="burst-decoded",
+    title="chunk, all at once, decoded row",
+    lane=traffic.BURST_DECODED,
+    connections=16,
+    per=payloads.CHUNKS,
+    limit=4,
+)
+PACED_DECODED = CpuRow(
+    name="paced-decoded",
+    title="chunk, one every 20 ms, decoded row",
+    lane=traffic.PACED_DECODED,
+    connections=400,
+    per=payloads.CHUNKS,
+    limit=2.5,
+    drain_s=2.4,
+)
 CPU_ROWS = (
     CpuRow(name="whole-500", title="whole answer, 500 B request", lane=traffic.WHOLE, connections=32, limit=5),
     CpuRow(
@@ -80,13 +111,15 @@ CPU_ROWS = (
         per=payloads.CHUNKS,
         limit=4,
     ),
-    CpuRow(
-        name="burst-decoded",
-        title="chunk, all at once, decoded row",
-        lane=traffic.BURST_DECODED,
-        connections=16,
-        per=payloads.CHUNKS,
-        limit=4,
+    BURST_DECODED,
+    beside(
+        BURST_DECODED,
+        name="burst-anthropic",
+        title="chunk, all at once, Anthropic's protocol",
+        lane=traffic.BURST_ANTHROPIC,
+    ),
+    beside(
+        BURST_DECODED, name="burst-google", title="chunk, all at once, Google's protocol", lane=traffic.BURST_GOOGLE
     ),
     CpuRow(
         name="burst-unclean",
@@ -105,14 +138,18 @@ CPU_ROWS = (
         limit=2.5,
         drain_s=2.4,
     ),
-    CpuRow(
-        name="paced-decoded",
-        title="chunk, one every 20 ms, decoded row",
-        lane=traffic.PACED_DECODED,
-        connections=400,
-        per=payloads.CHUNKS,
-        limit=2.5,
-        drain_s=2.4,
+    PACED_DECODED,
+    beside(
+        PACED_DECODED,
+        name="paced-anthropic",
+        title="chunk, one every 20 ms, Anthropic's protocol",
+        lane=traffic.PACED_ANTHROPIC,
+    ),
+    beside(
+        PACED_DECODED,
+        name="paced-google",
+        title="chunk, one every 20 ms, Google's protocol",
+        lane=traffic.PACED_GOOGLE,
     ),
     CpuRow(
         name="paced-unclean",

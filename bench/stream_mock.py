@@ -11,7 +11,7 @@ from typing import cast
 
 import uvloop
 
-from bench import payloads
+from bench import dialects, payloads
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
@@ -40,14 +40,18 @@ def whole(status: str, body: bytes) -> bytes:
 
 CLEAN = frames(payloads.stream_events())
 UNCLEAN = frames(payloads.unclean_events())
+ANTHROPIC = frames(dialects.anthropic_events())
+GOOGLE = frames(dialects.google_events())
 AT_ONCE = {
     b"whole": whole("200 OK", payloads.whole_answer()),
     b"burst": b"".join(CLEAN),
     b"burst-unclean": b"".join(UNCLEAN),
+    b"burst-anthropic": b"".join(ANTHROPIC),
+    b"burst-google": b"".join(GOOGLE),
     b"fault-500": whole("500 Internal Server Error", b'{"error":{"message":"mock failure","type":"server_error"}}'),
     b"fault-garbage": whole("200 OK", b'{"id":'),
 }
-PACED = {b"paced": CLEAN, b"paced-unclean": UNCLEAN}
+PACED = {b"paced": CLEAN, b"paced-unclean": UNCLEAN, b"paced-anthropic": ANTHROPIC, b"paced-google": GOOGLE}
 CUT = b"".join(CLEAN[:10])
 
 

@@ -1,7 +1,7 @@
 """`make bench`: starts mocks, nginx and gateway, measures the chosen rows and prints the table.
 
-python bench/run.py                             all rows, about eight minutes, written into bench/README.md
-python bench/run.py --quick                     all rows, about a minute and a half, printed only
+python bench/run.py                             all rows, about ten minutes, written into bench/README.md
+python bench/run.py --quick                     all rows, about two minutes, printed only
 python bench/run.py --quick --only whole-500    one row (or a prefix: `paced`, `latency`), about 20 seconds
 """
 

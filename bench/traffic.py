@@ -12,17 +12,33 @@ import msgspec
 KEY_COUNT = 1_000
 MODEL_COUNT = 50
 Behaviour = Literal[
-    "whole", "burst", "burst-unclean", "paced", "paced-unclean", "idle", "fault-500", "fault-garbage", "fault-cut"
+    "whole",
+    "burst",
+    "burst-unclean",
+    "burst-anthropic",
+    "burst-google",
+    "paced",
+    "paced-unclean",
+    "paced-anthropic",
+    "paced-google",
+    "idle",
+    "fault-500",
+    "fault-garbage",
+    "fault-cut",
 ]
+Protocol = Literal["openai-chat", "anthropic", "google"]
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """A provider row of the gateway under test: the mock's behaviour behind it and whether it is declared clean."""
+    """A provider row of the gateway under test: the mock's behaviour behind it, the protocol that speaks, and whether
+    it is declared clean.
+    """
 
     provider: str
     behaviour: Behaviour
     clean: bool = False
     models: int = 1
+    protocol: Protocol = "openai-chat"
 
     def model(self, number: int) -> str:
         return f"{self.provider}-{number % self.models:02d}"
@@ -32,9 +48,13 @@ WHOLE = Lane("bench-whole", "whole", models=MODEL_COUNT)
 BURST_CLEAN = Lane("bench-burst-clean", "burst", clean=True)
 BURST_DECODED = Lane("bench-burst-decoded", "burst")
 BURST_UNCLEAN = Lane("bench-burst-unclean", "burst-unclean")
+BURST_ANTHROPIC = Lane("bench-burst-anthropic", "burst-anthropic", protocol="anthropic")
+BURST_GOOGLE = Lane("bench-burst-google", "burst-google", protocol="google")
 PACED_CLEAN = Lane("bench-paced-clean", "paced", clean=True)
 PACED_DECODED = Lane("bench-paced-decoded", "paced")
 PACED_UNCLEAN = Lane("bench-paced-unclean", "paced-unclean")
+PACED_ANTHROPIC = Lane("bench-paced-anthropic", "paced-anthropic", protocol="anthropic")
+PACED_GOOGLE = Lane("bench-paced-google", "paced-google", protocol="google")
 IDLE = Lane("bench-idle", "idle", clean=True)
 FAULT_500 = Lane("bench-fault-500", "fault-500")
 FAULT_GARBAGE = Lane("bench-fault-garbage", "fault-garbage")
@@ -44,9 +64,13 @@ LANES = (
     BURST_CLEAN,
     BURST_DECODED,
     BURST_UNCLEAN,
+    BURST_ANTHROPIC,
+    BURST_GOOGLE,
     PACED_CLEAN,
     PACED_DECODED,
     PACED_UNCLEAN,
+    PACED_ANTHROPIC,
+    PACED_GOOGLE,
     IDLE,
     FAULT_500,
     FAULT_GARBAGE,

@@ -16,6 +16,9 @@ from tests.wire.playback import Split, in_one_piece
 from tests.wire.told import events_of, read_told_stream, read_told_whole
 
 CHAT = read_request(b'{"model":"m","messages":[{"role":"user","content":"x"}],"web_search":true}')
+STREAMED = read_request(b'{"model":"m","messages":[{"role":"user","content":"x"}],"stream":true}')
+"""Plain text is told in runs where the caller wants a stream, and no place in it."""
+UNSTREAMED = read_request(b'{"model":"m","messages":[{"role":"user","content":"x"}]}')
 TO = deployment()
 _PATH = re.compile(r":(?:stream)?[gG]enerateContent$")
 

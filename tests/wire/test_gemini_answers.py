@@ -13,7 +13,7 @@ from tests.support.corpus import Recording, needs_corpora, quoted
 from tests.support.independent_chat_reader import Answer
 from tests.support.independent_gemini_reader import objects_of, read_answer, signatures_of
 from tests.wire.comparison import differences
-from tests.wire.gemini_replaying import CHAT, TO, answers, decoded, told_stream, told_whole
+from tests.wire.gemini_replaying import CHAT, STREAMED, TO, answers, decoded, told_stream, told_whole
 from tests.wire.playback import in_one_piece, pieces_of, random_pieces
 
 pytestmark = needs_corpora
@@ -56,6 +56,17 @@ def test_whole_answers_told_as_streams() -> None:
 @pytest.mark.parametrize("longest", [7, 60, 900, 20_000])
 def test_streams_cut_anywhere(longest: int) -> None:
     assert wrong(GOOD, lambda one: told_stream(decoded(one.body, split=random_pieces(seed_of(one), longest)))) == {}
+
+
+@pytest.mark.parametrize("longest", [7, 60, 900, 20_000, 1_000_000])
+def test_streams_told_in_runs_cut_anywhere(longest: int) -> None:
+    unplaced = [one for one in STREAMS if b'"groundingSupports"' not in one.body and b'"citation' not in one.body]
+    assert len(unplaced) >= 60
+
+    def tell(one: Recording) -> Answer:
+        return told_stream(decoded(one.body, split=random_pieces(seed_of(one), longest), chat=STREAMED))
+
+    assert wrong(unplaced, tell) == {}
 
 
 def test_streams_byte_by_byte() -> None:

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmgateway.domain.errors import UpstreamError
-from llmgateway.domain.reply import Chunk
+from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.wire.gemini.upstream import Gemini
 from tests.support.corpus import Recording, needs_corpora
-from tests.wire.gemini_replaying import CHAT, TO, answers, decoded, told_stream, told_whole
+from tests.wire.gemini_replaying import CHAT, STREAMED, TO, UNSTREAMED, answers, decoded, told_stream, told_whole
 from tests.wire.playback import Split, in_one_piece, pieces_of, random_pieces
 
 SHORT = [one for one in answers() if one.status == 200 and len(one.body) < 8_000]
@@ -157,6 +157,78 @@ def test_any_split_gives_the_same_chunks(events: list[dict[str, Any]], array: bo
     lines = [json.dumps(event).encode() for event in events]
     body = b"[%b]" % b",".join(lines) if array else b"".join(b"data: %b\r\n\r\n" % line for line in lines)
     assert shown(decoded(body, split=split)) == shown(decoded(body))
+
+
+STEADY = {"promptTokenCount": 7, "candidatesTokenCount": 3}
+FIGURES = st.fixed_dictionaries(
+    {},
+    optional={
+        "promptTokenCount": st.integers(0, 9),
+        "candidatesTokenCount": st.integers(0, 9) | st.none(),
+        "cachedContentTokenCount": st.integers(0, 9),
+        "serviceTier": st.sampled_from(["flex", "standard", 5]),
+        "promptTokensDetails": st.just([{"modality": "AUDIO", "tokenCount": 2}]),
+    },
+)
+NEAR_PLAIN = st.builds(
+    lambda parts, odd, usage, top: {"candidates": [{"content": {"parts": parts}, **odd}]} | usage | top,
+    parts=st.lists(
+        st.fixed_dictionaries(
+            {"text": st.sampled_from(["", "a", "é\n", "\ud83d"])},
+            optional={"thought": st.booleans(), "thoughtSignature": st.sampled_from(["", "s"])},
+        )
+        | st.fixed_dictionaries({"text": st.text(max_size=3)}),
+        min_size=1,
+        max_size=2,
+    ),
+    odd=st.just({}) | st.just({"index": 0})
+    | st.sampled_from([
+        {"index": 1}, {"index": None}, {"finishReason": "STOP"}, {"groundingMetadata": {}}, {"finishReason": None},
+        {"groundingMetadata": {"webSearchQueries": ["q"]}}, {"safetyRatings": [1]}, {"logprobsResult": {}},
+        {"content": {"parts": [{"functionCall": {"name": "f"}}]}}, {"content": None}, {"citationMetadata": {}},
+    ]),
+    usage=st.just({"usageMetadata": STEADY}) | st.builds(lambda figures: {"usageMetadata": figures}, FIGURES),
+    top=st.just({})
+    | st.sampled_from([
+        {"modelVersion": 5}, {"error": None}, {"error": {"code": 503}}, {"promptFeedback": {}}, {"x": 1},
+    ]),
+)  # fmt: skip
+
+
+@HUNT
+@given(events=st.lists(NEAR_PLAIN, min_size=1, max_size=8), split=SPLITS)
+def test_what_is_told_in_runs_is_what_is_told_event_by_event(events: list[dict[str, Any]], split: Split) -> None:
+    """The same text in the same order, the same figures and the same end, for callers of streams as for others."""
+    body = b"".join(b"data: %b\r\n\r\n" % json.dumps(event).encode() for event in events)
+    assert retold(decoded(body, split=split, chat=STREAMED)) == retold(decoded(body, chat=UNSTREAMED))
+
+
+def test_figures_of_a_run_continue_each_other() -> None:
+    told = {"candidates": [{"content": {"parts": [{"text": "a"}]}}]}
+    reported = [{"promptTokenCount": 9}, {"cachedContentTokenCount": 4}, {"candidatesTokenCount": 5}, STEADY, {}]
+    events = [told | {"usageMetadata": one} for one in reported]
+    chunks = decoded(b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in events), chat=STREAMED)
+    assert [chunk.wire is not None for chunk in chunks] == [False, True, False, False]
+    usage = chunks[2].usage
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.output_tokens) == (7, 4, 3)
+
+
+def retold(chunks: list[Chunk]) -> tuple[Any, ...]:
+    """What reaches a client and the record: deltas in order, the last figures and names, how it ended."""
+    deltas: list[Any] = []
+    last = Chunk([])
+    for chunk in chunks:
+        if chunk.wire is not None:
+            events = [json.loads(b'{"choices":' + tail)["choices"] for tail in chunk.wire.tails]
+            texts = [event[0]["delta"]["content"] for event in events]
+            assert chunk.wire.content_bytes == sum(map(len, texts))
+            deltas += shown([Chunk([ChoiceDelta(0, Delta(content=text))]) for text in texts])
+        deltas += shown([Chunk([choice]) for choice in chunk.choices])
+        last.usage = chunk.usage or last.usage
+        last.id, last.reported_model = last.id or chunk.id, last.reported_model or chunk.reported_model
+        last.service_tier = chunk.service_tier or last.service_tier
+    return deltas, shown([last]), chunks[-1].done if chunks else None, str(chunks[-1].error) if chunks else None
 
 
 def shown(chunks: list[Chunk]) -> list[str]:

@@ -4,10 +4,8 @@ LF, CRLF and CR line ends, comments, a byte order mark, several data lines in on
 blank line are all read. Names, ids and retry fields are passed over, since no chat protocol here needs them.
 """
 
-import re
 from typing import Final
 
-_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _BOM: Final = b"\xef\xbb\xbf"
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 
@@ -70,7 +68,7 @@ class EventReader:
     def _any_line_end(self, data: bytes) -> list[bytes]:
         """A CR at the very end may be half of a CRLF, so it waits for what follows."""
         held = b"\r" if data.endswith(b"\r") else b""
-        lines = _LINE_END.split(data[:-1] if held else data)
+        lines = (data[:-1] if held else data).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         self._keep(lines.pop() + held)
         return self._lines(lines)
 

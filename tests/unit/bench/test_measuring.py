@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import payloads, report, traffic
+from bench import cpu, payloads, report, traffic
 from bench.cpu import Sample, compared
 from bench.gateway import Gateway, Tally, configuration
 from bench.latency import quantile
 from bench.processes import RigError, cpu_s, memory, tree
-from bench.rows import CPU_ROWS, ROWS
+from bench.rows import CPU_ROWS, ROWS, CpuRow
 from bench.suite import chosen_rows
 from llmgateway.infra.settings.load import load
 
@@ -23,6 +23,37 @@ def test_ratio_is_of_medians_per_chunk() -> None:
     theirs = [Sample(cpu_us=us, answers=1, per_s=1, load_busy=0) for us in (1_500, 100, 1_600)]
     found = compared(row, ours=ours, yardstick=theirs)
     assert (found.value, found.detail["gateway_us"], found.verdict) == (2.0, 30.0, "pass")
+
+
+def test_other_protocols_are_compared_with_openais_in_the_same_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The yardstick row is measured though nobody asked for it, nginx is not, and the table says what it is."""
+    row = next(row for row in CPU_ROWS if row.name == "burst-google")
+    asked: list[str] = []
+
+    def through(row: CpuRow, **_: object) -> Sample:
+        asked.append(row.name)
+        return Sample(cpu_us=300 if row.name == "burst-google" else 200, answers=1, per_s=1, load_busy=0)
+
+    monkeypatch.setattr(cpu, "through_gateway", through)
+    monkeypatch.setattr(cpu, "through_nginx", None)
+    proxy = cpu.Proxy(0, 0)
+    bench = cpu.Bench(nginx=proxy, gateway=None, mocks=(), directory=Path(), pace=cpu.Pace(2, 1))
+    (found,) = cpu.measure([row], bench=bench)
+    assert asked == ["burst-decoded", "burst-google"] * 3
+    assert (found.name, found.value, found.detail["openai_us"]) == ("burst-google", 1.5, 2.0)
+    assert "| 1.5 × openai | ≤ 2 | pass |" in report.table(report.run_of([found], mode="test"))
+
+
+def test_rows_compared_with_each_other_are_measured_together() -> None:
+    """In one group, so that both see the same machine."""
+    compared_with = {row.name: row.against for row in CPU_ROWS if row.against is not None}
+    assert {name: against.name for name, against in compared_with.items()} == {
+        "burst-anthropic": "burst-decoded",
+        "burst-google": "burst-decoded",
+        "paced-anthropic": "paced-decoded",
+        "paced-google": "paced-decoded",
+    }
+    assert all(row.group == row.against.group for row in CPU_ROWS if row.against is not None)
 
 
 def test_a_void_sample_voids_the_row() -> None:
@@ -71,7 +102,7 @@ def test_the_gateway_accepts_the_configuration(tmp_path: Path) -> None:
 
 def test_rows_are_chosen_by_name_or_beginning() -> None:
     assert [row.name for row in chosen_rows(["whole-500"])] == ["whole-500"]
-    assert len(chosen_rows(["paced", "start"])) == 5
+    assert len(chosen_rows(["paced", "start"])) == 7
     assert chosen_rows(None) == list(ROWS)
     with pytest.raises(RigError, match="no row 'nope'; there are: whole-500"):
         chosen_rows(["nope"])

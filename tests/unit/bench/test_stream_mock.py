@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bench import payloads, stream_mock, traffic
+from bench import dialects, payloads, stream_mock, traffic
 from bench.client import Connection, Pool
 from bench.stream_mock import STEP_MS, Wheel
 
@@ -37,12 +37,20 @@ def post(behaviour: traffic.Behaviour) -> bytes:
     return traffic.request(1, path=traffic.mock_path(behaviour), body=body)
 
 
-async def test_burst_is_the_whole_stream(port: int) -> None:
+@pytest.mark.parametrize(
+    ("behaviour", "events"),
+    [
+        ("burst", payloads.stream_events()),
+        ("burst-anthropic", dialects.anthropic_events()),
+        ("burst-google", dialects.google_events()),
+    ],
+)
+async def test_burst_is_the_whole_stream(port: int, behaviour: traffic.Behaviour, events: list[bytes]) -> None:
     pool = Pool(port)
     for _ in range(2):
-        answer = await pool.ask(post("burst"))
+        answer = await pool.ask(post(behaviour))
         assert answer.status == 200
-        assert answer.body == b"".join(payloads.stream_events())
+        assert answer.body == b"".join(events)
     assert len(pool.free) == 1, "the second request reused the connection"
     pool.close()
 

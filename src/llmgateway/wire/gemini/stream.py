@@ -1,7 +1,8 @@
 """Decodes an answer as it arrives: an event stream, or the JSON array that Google sends without `alt=sse`.
 
 There is no end mark: an answer is complete when every candidate has a finish reason and the stream closes. Finish
-reasons are therefore told at the end, with the usage that only the last event has.
+reasons are therefore told at the end, with the usage that only the last event has. Where the caller wants a stream,
+runs of plain text are told in one step.
 """
 
 from typing import Final
@@ -18,13 +19,15 @@ from llmgateway.wire.gemini.candidates import Candidates
 from llmgateway.wire.gemini.errors import read_failure
 from llmgateway.wire.gemini.families import family_of
 from llmgateway.wire.gemini.framing import MAX_BYTES, ObjectReader
-from llmgateway.wire.gemini.usage import ReportedUsage, continued, tier_of, usage_of
+from llmgateway.wire.gemini.plain import read_plain
+from llmgateway.wire.gemini.usage import ReportedUsage, continued, last_of, tier_of, usage_of
 from llmgateway.wire.openai_chat.errors import unreadable
 from llmgateway.wire.spans import NULL, is_null
 from llmgateway.wire.sse import EventReader, EventTooLarge
 
 _BOM: Final = b"\xef\xbb\xbf"
 _NOTHING: Final = (None,) * 5
+_PLAIN_TRIES: Final = 2
 
 
 class GeminiDecoder:
@@ -32,12 +35,13 @@ class GeminiDecoder:
 
     def __init__(self, *, chat: Chat, to: Deployment, whole: bool = False) -> None:
         audio = chat.request.audio
+        places = whole or "web_search" in chat.traits.needs
         self._to = to
         self._head = b""
         self._frames: EventReader | ObjectReader | None = None
         self._candidates = Candidates(
             functions=bool(chat.request.functions),
-            places=whole or "web_search" in chat.traits.needs,
+            places=places,
             searches=family_of(to.mapping.upstream).searches,
             wav=audio is not None and audio.format == "wav",
         )
@@ -45,6 +49,9 @@ class GeminiDecoder:
         self._name: tuple[str | None, str | None] | None = None
         self._named = False
         self._ended = False
+        self._forwards = chat.streamed and not places
+        self._in_text = False
+        self._plain_tries = _PLAIN_TRIES
 
     @property
     def finished(self) -> bool:
@@ -64,9 +71,12 @@ class GeminiDecoder:
                 unreadable(f"an event of more than {MAX_BYTES >> 20} MiB, or nested too deeply", to=self._to), chunks
             )
             return chunks
-        for payload in payloads:
-            if not self._ended:
-                self.read(payload, chunks)
+        place = 0
+        while place < len(payloads) and not self._ended:
+            taken = self._plain(payloads, place, chunks) if self._in_text and self._plain_tries else 0
+            if not taken:
+                self.read(payloads[place], chunks)
+            place += taken or 1
         return chunks
 
     def close(self) -> list[Chunk]:
@@ -93,7 +103,9 @@ class GeminiDecoder:
         if (event.candidates is None or event.error is not NULL) and (failure := self._failure(event)) is not None:
             self._fail(failure, chunks)
             return
-        chunk = Chunk(self._candidates.read(event.candidates or [], event.promptFeedback))
+        told = self._candidates.read(event.candidates or [], event.promptFeedback)
+        self._in_text = self._forwards and len(told) == 1 and told[0].index == 0 and bool(told[0].delta.content)
+        chunk = Chunk(told)
         if self._candidates.broken is not None:
             self._fail(unreadable(self._candidates.broken, to=self._to), chunks)
             return
@@ -103,6 +115,23 @@ class GeminiDecoder:
         if self._name is None:
             self._name = (event.responseId or None, event.modelVersion or None)
         self._tell(chunk, chunks)
+
+    def _plain(self, payloads: list[bytes], begin: int, chunks: list[Chunk]) -> int:
+        """Tells the events from there on that are nothing but more text of choice 0, which has begun.
+
+        Streams in which text never is plain are left alone after a few of them.
+        """
+        taken, wire, reported = read_plain(payloads, begin=begin)
+        self._plain_tries = _PLAIN_TRIES if taken else self._plain_tries - 1
+        self._in_text = begin + taken == len(payloads)
+        if wire is not None:
+            chunks.append(Chunk([], wire=wire))
+        if reported:
+            self._reported = continued(self._reported, last_of(reported))
+            usage = usage_of(self._reported)
+            if usage is not None:
+                chunks.append(Chunk([], usage=usage))
+        return taken
 
     def end(self, chunks: list[Chunk]) -> None:
         """Finish reasons, citations, searches and the tier that served."""

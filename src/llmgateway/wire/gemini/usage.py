@@ -67,6 +67,18 @@ def continued(before: ReportedUsage | None, now: ReportedUsage) -> ReportedUsage
     return now
 
 
+def last_of(reported: list[ReportedUsage]) -> ReportedUsage:
+    """As if each had been continued by the next."""
+    last = reported[-1]
+    if len(reported) > 1:
+        for name in ReportedUsage.__struct_fields__:
+            if getattr(last, name) is None:
+                told = [value for one in reported if (value := getattr(one, name)) is not None]
+                if told:
+                    setattr(last, name, told[-1])
+    return last
+
+
 def usage_of(reported: ReportedUsage, *, web_searches: int = 0) -> Usage | None:
     """The figures in our terms; None where there are none (Vertex begins streams with a traffic type alone)."""
     if reported.promptTokenCount is None and reported.candidatesTokenCount is None:
