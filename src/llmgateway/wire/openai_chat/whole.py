@@ -40,7 +40,7 @@ class _PlainAnswer(Struct, forbid_unknown_fields=True):
     object: Raw = NULL
     created: Raw = NULL
     service_tier: str | None = None
-    system_fingerprint: Raw = NULL
+    system_fingerprint: str | None = None
 
 
 _PLAIN: Final = msgspec.json.Decoder(_PlainAnswer)
@@ -79,12 +79,8 @@ def read_whole(body: bytes, *, to: Deployment, functions: bool = False, indexed:
         usage=usage_of(answer.usage) if answer.usage is not None else None,
         done=True,
     )
-    extra: dict[str, Raw] = {}
-    if answer.service_tier is not None:
-        extra["service_tier"] = Raw(msgspec.json.encode(answer.service_tier))
-    if not is_null(answer.system_fingerprint):
-        extra["system_fingerprint"] = answer.system_fingerprint
-    chunk.extra = extra or None
+    told = (("service_tier", answer.service_tier), ("system_fingerprint", answer.system_fingerprint))
+    chunk.extra = {name: Raw(msgspec.json.encode(text)) for name, text in told if text is not None} or None
     return chunk
 
 
