@@ -17,7 +17,7 @@ from tests.wire.report import COMPARERS, Outcome, render
 
 pytestmark = needs_corpora
 ANSWERS_AT_LEAST = 0.995
-REQUESTS_AT_LEAST = 0.88
+REQUESTS_AT_LEAST = 0.98
 NOTICED_AT_LEAST = 0.99
 EVERY = 16
 """One body in so many is changed, to test the comparers."""
