@@ -42,6 +42,7 @@ _BY_TEXT: Final = (
     ("context_management", b'"compact_20260112"', "compact-2026-01-12"),
     ("output_config", b'"task_budget"', "task-budgets-2026-03-13"),
 )
+_FILE_ID: Final = re.compile(rb'"file_id"')
 _FILES: Final = "files-api-2025-04-14"
 
 
@@ -54,7 +55,7 @@ def beta_line(chat: Chat, plan: ParameterPlan, *, dropped: dict[str, None]) -> b
     if not plan.takes.isdisjoint(chat.raw):
         wanted |= {beta: None for name, beta in _BY_FIELD.items() if name in chat.raw}
         wanted |= {beta: None for name, text, beta in _BY_TEXT if text in bytes(chat.raw.get(name, b""))}
-    if "documents" in chat.traits.needs and b'"file_id"' in bytes(chat.raw["messages"]):
+    if "documents" in chat.traits.needs and _FILE_ID.search(chat.raw["messages"]) is not None:
         wanted[_FILES] = None
     if "mcp_toolset" in (kind for kind, _ in chat.traits.foreign):
         wanted.pop(_BY_FIELD["mcp_servers"], None)  # the older form of the same

@@ -22,7 +22,7 @@ _KNOWN: Final = frozenset((
     "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "audio", "reasoning",
     "reasoning_content", "reasoning_details", "cache_control", "is_error",
 ))  # fmt: skip
-_CALL_MARKS: Final = (b'"cache_control"', b'"caller"', b'"toolset_name"')
+_CALL_MARKS: Final = re.compile(rb'"(?:cache_control|caller|toolset_name)"')
 _BARRED_IN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _INSTRUCTIONS: Final = frozenset(("system", "developer"))
 _RESULTS: Final = frozenset(("tool", "function"))
@@ -175,7 +175,7 @@ def _marks(span: Mapping[str, Raw]) -> _Marks:
 
 
 def _call_marks(span: Raw | None) -> list[_CallMarks]:
-    if span is None or not any(name in bytes(span) for name in _CALL_MARKS):
+    if span is None or _CALL_MARKS.search(span) is None:
         return []
     try:
         return msgspec.json.decode(span, type=list[_CallMarks])

@@ -17,7 +17,8 @@ Spans = dict[str, Raw]
 _TYPES: Final = frozenset(("text", "image_url", "input_audio", "file", "refusal"))
 _MEMBERS: Final = ("mediaResolution", "partMetadata", "videoMetadata")
 """Members of a part that Google has and we do not (https://ai.google.dev/api/caching#Part)."""
-_IN_TEXT: Final = tuple(f'"{name}"'.encode() for name in _MEMBERS)
+_IN_TEXT: Final = re.compile(f'"(?:{"|".join(_MEMBERS)})"'.encode())
+_MEDIA: Final = frozenset(("vision", "audio", "documents"))
 _NOTHING: Final = Spans()
 _MESSAGES: Final = msgspec.json.Decoder(list[Spans])
 _PARTS: Final = msgspec.json.Decoder(list[Spans])
@@ -41,10 +42,10 @@ _MAGIC: Final = (("JVBER", "application/pdf"), ("iVBOR", "image/png"), ("/9j/", 
 
 def beside_of(chat: Chat) -> list[list[Spans]]:
     """The parts of each message as the caller wrote them, where any of them may hold something of Google's own."""
-    text = bytes(chat.raw["messages"]) if "messages" in chat.raw else b""
-    if not chat.traits.foreign and not any(name in text for name in _IN_TEXT):
+    messages = chat.raw["messages"]
+    if not chat.traits.foreign and (_MEDIA.isdisjoint(chat.traits.needs) or _IN_TEXT.search(messages) is None):
         return []
-    contents = [message.get("content", NULL) for message in _MESSAGES.decode(text)]
+    contents = [message.get("content", NULL) for message in _MESSAGES.decode(messages)]
     return [_PARTS.decode(content) if bytes(content).startswith(b"[") else [] for content in contents]
 
 
