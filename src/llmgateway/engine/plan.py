@@ -97,8 +97,6 @@ def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
     for kind, path in chat.traits.foreign:
         if not parameters.takes_type(kind):
             return Excluded(to.mapping.provider, to.mapping.model, "type", path)
-    if parameters.pass_unknown:
-        return None
     for name in parameters.excluding:
         if name in chat.raw and _asks(name, chat):
             return Excluded(to.mapping.provider, to.mapping.model, f"parameter:{name}", name)

@@ -98,8 +98,8 @@ def compile_parameters(
     policy = provider.parameters
     words = _words(provider, vocabulary)
     fields = vocabulary.fields | words
-    pass_unknown = vocabulary.is_open and provider.unknown_fields == "pass"
-    refuse = _refused(policy, fields, pass_unknown=pass_unknown)
+    pass_unknown = provider.unknown_fields == "pass"
+    refuse = _refused(policy, fields, takes_all=pass_unknown and vocabulary.is_open)
     listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields) | (refuse & {"service_tier"})
     fixed = _fixed(mapping, listed)
     listed |= fixed.keys()
@@ -148,9 +148,9 @@ def _samples(quirks: tuple[str, ...]) -> Literal["", "at_none", "by_default"]:
     return "by_default" if "none_by_default" in quirks else "at_none"
 
 
-def _refused(policy: ParameterPolicy, fields: frozenset[str], *, pass_unknown: bool) -> frozenset[str]:
+def _refused(policy: ParameterPolicy, fields: frozenset[str], *, takes_all: bool) -> frozenset[str]:
     """The old `functions` are tools by another name."""
-    refuse = set(policy.refuse) if pass_unknown else set(policy.refuse) | (REFUSABLE - fields)
+    refuse = set(policy.refuse) if takes_all else set(policy.refuse) | (REFUSABLE - fields)
     if "service_tier" in policy.drop:
         refuse.add("service_tier")
     if "tools" in refuse:

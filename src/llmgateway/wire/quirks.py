@@ -14,6 +14,7 @@ QUIRKS: Final[dict[str, str]] = {
     "citations": "Sources beside the choices (`citations`, `search_results`) become annotations of the answer.",
     "effort": "Takes `effort` of the Claude models.",
     "document_parts": "A file is a part of type `document_url`.",
+    "exclude_domains": "Can leave out domains of a web search.",
     "file_urls": "Reads files by their URL.",
     "image_config": "Takes `image_config`.",
     "inline_media": "Takes images as bytes only, so that the gateway fetches them.",
@@ -21,9 +22,12 @@ QUIRKS: Final[dict[str, str]] = {
     "message_members": "Refuses messages with members it does not know: they are left out and listed.",
     "nine_letter_ids": "Ids of tool calls have to be nine letters or digits: others are replaced, the same ones alike.",
     "none_by_default": "Does not reason unless an effort is asked for.",
+    "no_reasoning_summary": "Refuses to be asked for a summary of its reasoning.",
     "no_stream_options": "Refuses `stream_options`; usage comes without asking.",
     "no_system_role": "Knows no system role: its text is sent as the user's.",
+    "openapi_schema": "Takes schemas in OpenAPI's reduced form only.",
     "prefix": "An answer that is to be continued is marked with `prefix`.",
+    "prompt_cache:auto": "Breakpoints of the prompt cache are set where the caller set none.",
     "reasoning_object": "Takes our `reasoning` object as it is.",
     "replay:reasoning": "Earlier reasoning is sent back as `reasoning`.",
     "replay:reasoning_content": "Earlier reasoning is sent back as `reasoning_content`.",
@@ -42,6 +46,9 @@ QUIRKS: Final[dict[str, str]] = {
     **{f"{QUIRK}{style}": "How the model is told to reason." for style in STYLES},
 }
 """By name, with what it means."""
+
+_FAMILIES: Final = ("reasoning_format:",)
+"""Quirks whose name goes on with a name of the vendor's: whose reasoning it is that is replayed."""
 
 REWRITES_MESSAGES: Final = frozenset(
     (
@@ -68,7 +75,7 @@ def quirks_for(quirks: tuple[str, ...], upstream: str) -> tuple[str, ...]:
 def complaint(quirk: str) -> str | None:
     """What is wrong with a quirk as written; None if nothing is."""
     name, _, pattern = quirk.partition("@")
-    if name.removeprefix("!") not in QUIRKS:
+    if name.removeprefix("!") not in QUIRKS and not name.removeprefix("!").startswith(_FAMILIES):
         return f"no quirk is called {name!r}"
     try:
         re.compile(pattern)

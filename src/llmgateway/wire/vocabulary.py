@@ -9,7 +9,8 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
     request which needs one of them is never sent there.
 
     `rare`: capabilities that only a mapping which says so has. `quirks`: fields and capabilities that rows of a quirk
-    have besides. `is_open`: rows of this protocol can be sent fields that nobody knows.
+    have besides. `is_open`: a row of this protocol that takes
+    unknown fields takes every field of ours as it is, too.
     """
 
     fields: frozenset[str]
