@@ -7,7 +7,7 @@ loss would change the answer are never left out: `plan` sends such a request els
 
 from typing import Final, Literal
 
-from llmgateway.domain.chat import REQUEST_FIELDS
+from llmgateway.domain.chat import REQUEST_FIELDS, Chat
 from llmgateway.domain.routing import Mapping, ParameterPlan, ParameterPolicy, Provider
 from llmgateway.wire.openai_chat.reasoning import says_tokens, style_named
 from llmgateway.wire.openai_chat.vocabulary import VOCABULARY as OPENAI_CHAT
@@ -126,6 +126,14 @@ def compile_parameters(
         types=policy.types,
         samples=_samples(provider.quirks) if fixed else "",
     )
+
+
+def breakpoints(chat: Chat) -> list[str]:
+    """Where the caller set breakpoints of the prompt cache, for protocols that have no word for them."""
+    parts = [message.content for message in chat.request.messages if isinstance(message.content, list)]
+    found = {"messages[].content[].cache_control": any(part.cache_control for content in parts for part in content)}
+    found["tools[].cache_control"] = any(tool.cache_control for tool in chat.request.tools or ())
+    return [path for path, there in found.items() if there]
 
 
 def _words(provider: Provider, vocabulary: Vocabulary) -> frozenset[str]:

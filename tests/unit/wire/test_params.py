@@ -1,12 +1,16 @@
 """What becomes of each parameter: compiled from the protocol's words, the provider's policy, the mapping's lacks."""
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
 from llmgateway.domain.routing import Capability, Mapping, ParameterPlan, ParameterPolicy, Provider
+from llmgateway.wire.openai_chat.request import read_request
 from llmgateway.wire.params import HARMLESS, REFUSABLE, compile_parameters
-from llmgateway.wire.protocols import PROTOCOLS
+from llmgateway.wire.protocols import PROTOCOLS, codecs
 from llmgateway.wire.vocabulary import Vocabulary
+from tests.unit.wire.deployments import deployment
 
 FEW_WORDS = Vocabulary(fields=frozenset(("temperature", "stop")), lacks=frozenset(("n",)), rare=frozenset(("audio",)))
 
@@ -125,3 +129,13 @@ def test_types_are_names_or_beginnings_of_names() -> None:
     taken = ["image", "images", "shell_1", "shell", "Image", "my_shell_1"]
     assert [name for name in taken if plan.takes_type(name)] == ["image", "shell_1"]
     assert not compiled().takes_type("")
+
+
+@pytest.mark.parametrize("protocol", ["openai-responses", "google", "cohere"])
+def test_breakpoints_of_a_prompt_cache_are_listed_where_there_is_no_word_for_them(protocol: str) -> None:
+    mark = {"type": "ephemeral"}
+    tool = {"type": "function", "function": {"name": "f"}, "cache_control": mark}
+    content = [{"type": "text", "text": "Hello", "cache_control": mark}]
+    body = {"model": "m", "messages": [{"role": "user", "content": content}], "tools": [tool]}
+    _, dropped = codecs()[protocol].build(read_request(json.dumps(body).encode()), to=deployment())
+    assert {"messages[].content[].cache_control", "tools[].cache_control"} <= set(dropped)

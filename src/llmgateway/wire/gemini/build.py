@@ -19,7 +19,7 @@ from llmgateway.wire.gemini.families import family_of
 from llmgateway.wire.gemini.parts import beside_of
 from llmgateway.wire.gemini.tools import tool_config, tools_of
 from llmgateway.wire.gemini.vocabulary import VOCABULARY, emulates
-from llmgateway.wire.params import CONSUMED
+from llmgateway.wire.params import CONSUMED, breakpoints
 from llmgateway.wire.spans import beneath, value_of
 
 _SAFETY: Final = frozenset(("safetySettings", "safety_settings"))
@@ -38,7 +38,7 @@ def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str
     """The request ready for the wire, and the parameters that were left out. Raises UpstreamError."""
     family = family_of(to.mapping.upstream)
     contents = Contents(chat.request.messages, family=family, beside=beside_of(chat))
-    dropped = _unsaid(chat, to)
+    dropped = [*_unsaid(chat, to), *breakpoints(chat)]
     instruction = instruction_of(chat, to=to)
     texts = [*contents.system, *([instruction] if instruction else [])]
     body: dict[str, Any] = {}

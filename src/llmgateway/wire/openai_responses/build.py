@@ -15,7 +15,7 @@ from llmgateway.domain.routing import Deployment, HttpRequest
 from llmgateway.wire.openai_responses.items import build_input
 from llmgateway.wire.openai_responses.tools import build_choice, build_tools
 from llmgateway.wire.openai_responses.vocabulary import VOCABULARY
-from llmgateway.wire.params import CONSUMED
+from llmgateway.wire.params import CONSUMED, breakpoints
 from llmgateway.wire.sampling import takes_fixed
 
 _SAME_NAME: Final = frozenset(
@@ -43,7 +43,7 @@ _UNNAMED: Final = frozenset(("routing", "models", "onboarding", "plugins"))
 
 def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
     """The request ready for the wire, and the parameters that were left out."""
-    dropped: list[str] = []
+    dropped = breakpoints(chat)
     body: dict[str, Any] = {"model": to.mapping.upstream}
     build_tools(chat, body=body, dropped=dropped)
     items = body["input"] = build_input(chat, to=to, dropped=dropped)

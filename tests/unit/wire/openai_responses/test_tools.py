@@ -29,7 +29,9 @@ def test_a_function_without_parameters_takes_none() -> None:
 
 def test_members_of_a_tool_nobody_knows_go_along() -> None:
     tool = {**function(), "defer_loading": True, "cache_control": {"type": "ephemeral"}}
-    assert sent(tools=[tool])["tools"][0].keys() == {"type", "name", "parameters", "strict", "defer_loading"}
+    body, dropped = built(tools=[tool])
+    assert body["tools"][0].keys() == {"type", "name", "parameters", "strict", "defer_loading"}
+    assert dropped == ("tools[].cache_control",)
 
 
 @pytest.mark.parametrize(
