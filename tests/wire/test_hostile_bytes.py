@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.errors import read_error
 from llmgateway.wire.openai_chat.encode import StreamEncoder, whole_answer
-from llmgateway.wire.openai_chat.errors import read_error
 from llmgateway.wire.openai_chat.stream import ChatDecoder
 from llmgateway.wire.openai_chat.whole import read_whole
 from tests.support.corpus import Recording, chats, needs_corpora

@@ -6,7 +6,7 @@ import pytest
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import ErrorKind
-from llmgateway.wire.openai_chat.errors import in_band_error, read_error, scrubbed
+from llmgateway.wire.errors import in_band_error, read_error, scrubbed
 from tests.unit.wire.deployments import SECRET, deployment
 
 SHAPES = {

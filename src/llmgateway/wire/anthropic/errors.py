@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from llmgateway.domain import errors
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.routing import Deployment
-from llmgateway.wire.openai_chat.errors import in_band_error, read_error
+from llmgateway.wire.errors import in_band_error, read_error
 
 _STATUSES: Final = {
     "invalid_request_error": 400,

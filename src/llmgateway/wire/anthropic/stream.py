@@ -17,7 +17,7 @@ from llmgateway.wire.anthropic.blocks import Blocks, Growth, Mode, block_of
 from llmgateway.wire.anthropic.errors import told_error
 from llmgateway.wire.anthropic.finish import finishing
 from llmgateway.wire.anthropic.usage import ReportedUsage, continued, read_reported, served_tier, usage_of
-from llmgateway.wire.openai_chat.errors import unreadable
+from llmgateway.wire.errors import unreadable
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 from llmgateway.wire.sse import EventReader, EventTooLarge
 

@@ -14,8 +14,8 @@ from llmgateway.wire.anthropic.errors import told_error
 from llmgateway.wire.anthropic.finish import finishing
 from llmgateway.wire.anthropic.stream import MessagesDecoder
 from llmgateway.wire.anthropic.usage import read_reported, served_tier, usage_of
+from llmgateway.wire.errors import unreadable
 from llmgateway.wire.folding import folded
-from llmgateway.wire.openai_chat.errors import unreadable
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.routing import Deployment
-from llmgateway.wire.openai_chat.errors import in_band_error, read_error
+from llmgateway.wire.errors import in_band_error, read_error
 
 _STATUS: Final = {
     "validation": 400,

@@ -25,8 +25,8 @@ from llmgateway.wire.bedrock.shapes import (
     MetadataEvent,
 )
 from llmgateway.wire.bedrock.usage import usage_of
+from llmgateway.wire.errors import unreadable
 from llmgateway.wire.eventstream import Frame, FrameReader
-from llmgateway.wire.openai_chat.errors import unreadable
 from llmgateway.wire.spans import value_of, without_lone_surrogates
 
 _DELTA: Final = msgspec.json.Decoder(BlockDeltaEvent)

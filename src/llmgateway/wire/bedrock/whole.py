@@ -12,7 +12,7 @@ from llmgateway.wire.bedrock.answer import Answer, arguments_of
 from llmgateway.wire.bedrock.errors import in_band
 from llmgateway.wire.bedrock.shapes import Block, Response
 from llmgateway.wire.bedrock.usage import usage_of
-from llmgateway.wire.openai_chat.errors import unreadable
+from llmgateway.wire.errors import unreadable
 from llmgateway.wire.spans import value_of, without_lone_surrogates
 
 _RESPONSE: Final = msgspec.json.Decoder(Response)

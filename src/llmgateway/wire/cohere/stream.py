@@ -25,7 +25,7 @@ from llmgateway.wire.cohere.shapes import (
 )
 from llmgateway.wire.cohere.usage import usage_of
 from llmgateway.wire.cohere.whole import broken_off, no_answer
-from llmgateway.wire.openai_chat.errors import unreadable
+from llmgateway.wire.errors import unreadable
 from llmgateway.wire.spans import without_lone_surrogates
 from llmgateway.wire.sse import EventReader, EventTooLarge
 

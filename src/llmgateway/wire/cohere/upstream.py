@@ -9,7 +9,7 @@ from llmgateway.domain.routing import Deployment, HttpRequest
 from llmgateway.wire.cohere.build import build_request
 from llmgateway.wire.cohere.stream import CohereDecoder
 from llmgateway.wire.cohere.whole import read_whole
-from llmgateway.wire.openai_chat.errors import read_error
+from llmgateway.wire.errors import read_error
 from llmgateway.wire.upstream import Decoder
 
 

@@ -11,7 +11,7 @@ from llmgateway.domain.routing import Deployment
 from llmgateway.wire.cohere.answer import Answer, logprobs_of
 from llmgateway.wire.cohere.shapes import Message, Part, Response
 from llmgateway.wire.cohere.usage import usage_of
-from llmgateway.wire.openai_chat.errors import in_band_error, scrubbed, unreadable
+from llmgateway.wire.errors import in_band_error, scrubbed, unreadable
 from llmgateway.wire.spans import without_lone_surrogates
 
 _RESPONSE: Final = msgspec.json.Decoder(Response)

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from llmgateway.domain.errors import UPSTREAM_AUTH, UPSTREAM_TIMEOUT, UpstreamError
 from llmgateway.domain.routing import Deployment
-from llmgateway.wire.openai_chat.errors import in_band_error, read_error
+from llmgateway.wire.errors import in_band_error, read_error
 from llmgateway.wire.spans import value_of
 
 _KEY_REASONS: Final = frozenset(

@@ -14,6 +14,7 @@ from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import Chunk
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.errors import unreadable
 from llmgateway.wire.gemini.answer import Event, Unreadable, read_event
 from llmgateway.wire.gemini.candidates import Candidates
 from llmgateway.wire.gemini.errors import read_failure
@@ -21,7 +22,6 @@ from llmgateway.wire.gemini.families import family_of
 from llmgateway.wire.gemini.framing import MAX_BYTES, ObjectReader
 from llmgateway.wire.gemini.plain import read_plain
 from llmgateway.wire.gemini.usage import ReportedUsage, continued, last_of, tier_of, usage_of
-from llmgateway.wire.openai_chat.errors import unreadable
 from llmgateway.wire.spans import NULL, is_null
 from llmgateway.wire.sse import EventReader, EventTooLarge
 

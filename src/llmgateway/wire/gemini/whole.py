@@ -7,9 +7,9 @@ from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import STREAM_TRUNCATED, UpstreamError
 from llmgateway.domain.reply import Chunk, Fold
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.errors import unreadable
 from llmgateway.wire.gemini.sound import sized
 from llmgateway.wire.gemini.stream import GeminiDecoder
-from llmgateway.wire.openai_chat.errors import unreadable
 
 
 def read_whole(body: bytes, *, chat: Chat, to: Deployment) -> Chunk:

@@ -19,8 +19,8 @@ from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import Chunk, Wire
 from llmgateway.domain.routing import Deployment
 from llmgateway.domain.usage import Usage
+from llmgateway.wire.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.choices import Choices
-from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.plain import read_plain
 from llmgateway.wire.openai_chat.usage import ReportedUsage, continued, read_reported, usage_of
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates

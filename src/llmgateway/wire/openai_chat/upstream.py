@@ -6,10 +6,10 @@ from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import Chunk
 from llmgateway.domain.routing import Deployment, HttpRequest
+from llmgateway.wire.errors import read_error
 from llmgateway.wire.openai_chat.build import build_request
 from llmgateway.wire.openai_chat.citations import QUIRK as CITATIONS
 from llmgateway.wire.openai_chat.citations import CitingDecoder, cited
-from llmgateway.wire.openai_chat.errors import read_error
 from llmgateway.wire.openai_chat.stream import ChatDecoder
 from llmgateway.wire.openai_chat.whole import read_whole
 from llmgateway.wire.tags import TaggedDecoder, untagged, variant_of

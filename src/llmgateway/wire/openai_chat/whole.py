@@ -8,9 +8,9 @@ from msgspec import UNSET, Meta, Raw, Struct
 
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.errors import in_band_error, unreadable
 from llmgateway.wire.folding import folded
 from llmgateway.wire.openai_chat.choices import Choices
-from llmgateway.wire.openai_chat.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.stream import ChatDecoder
 from llmgateway.wire.openai_chat.usage import ReportedUsage, read_usage, usage_of
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates

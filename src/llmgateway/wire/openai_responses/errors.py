@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.routing import Deployment
-from llmgateway.wire.openai_chat.errors import in_band_error
+from llmgateway.wire.errors import in_band_error
 
 _POLICY_CODES: Final = frozenset(
     ("invalid_prompt", "bio_policy", "misalignment_policy_violation", "image_content_policy_violation")

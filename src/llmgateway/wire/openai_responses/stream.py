@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.domain.routing import Deployment
-from llmgateway.wire.openai_chat.errors import unreadable
+from llmgateway.wire.errors import unreadable
 from llmgateway.wire.openai_responses.answer import CONTENT, REFUSAL, SUMMARY, THOUGHT, Answer, Piece
 from llmgateway.wire.openai_responses.errors import failure
 from llmgateway.wire.openai_responses.events import Event, Response, decode_event, lenient_event

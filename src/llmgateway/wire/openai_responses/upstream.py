@@ -6,7 +6,7 @@ from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import Chunk
 from llmgateway.domain.routing import Deployment, HttpRequest
-from llmgateway.wire.openai_chat.errors import read_error
+from llmgateway.wire.errors import read_error
 from llmgateway.wire.openai_responses.answer import Answer
 from llmgateway.wire.openai_responses.build import build_request
 from llmgateway.wire.openai_responses.items import reasoning_format

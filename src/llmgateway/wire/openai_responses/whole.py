@@ -8,8 +8,8 @@ import msgspec
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import Chunk
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.errors import unreadable
 from llmgateway.wire.folding import folded
-from llmgateway.wire.openai_chat.errors import unreadable
 from llmgateway.wire.openai_responses.answer import Answer
 from llmgateway.wire.openai_responses.errors import failure
 from llmgateway.wire.openai_responses.events import Response, decode_response, lenient
