@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.domain.routing import Deployment
 from llmgateway.domain.usage import Usage
@@ -17,9 +16,9 @@ from llmgateway.wire.anthropic.blocks import Blocks, Growth, Mode, block_of
 from llmgateway.wire.anthropic.errors import told_error
 from llmgateway.wire.anthropic.finish import finishing
 from llmgateway.wire.anthropic.usage import ReportedUsage, continued, read_reported, served_tier, usage_of
+from llmgateway.wire.decoding import EventDecoder
 from llmgateway.wire.errors import unreadable
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
-from llmgateway.wire.sse import EventReader, EventTooLarge
 
 
 class _Event(Struct):
@@ -50,46 +49,21 @@ _KNOWN: Final = frozenset((
 ))  # fmt: skip
 
 
-class MessagesDecoder:
+class MessagesDecoder(EventDecoder):
     """`feed` bytes as they come, `close` at the end; chunks out. A chunk with `error` or `done` is the last one."""
 
     def __init__(self, *, to: Deployment, mode: Mode) -> None:
-        self._to = to
+        super().__init__(to=to)
         self._mode = mode
-        self._events = EventReader()
         self._blocks = Blocks(mode)
         self._reported: ReportedUsage | None = None
         self._started = False
         self._finished = False
-        self._ended = False
 
     @property
     def finished(self) -> bool:
         """The reason to stop was told."""
         return self._finished
-
-    def feed(self, data: bytes) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        if self._ended:
-            return chunks
-        try:
-            payloads = self._events.feed(data)
-        except EventTooLarge:
-            self._fail(unreadable("an event of more than 16 MiB", to=self._to), chunks)
-            return chunks
-        for payload in payloads:
-            self._event(payload, chunks)
-            if self._ended:
-                break
-        return chunks
-
-    def close(self) -> list[Chunk]:
-        """What an event without its blank line still holds."""
-        chunks: list[Chunk] = []
-        if not self._ended:
-            for payload in self._events.close():
-                self._event(payload, chunks)
-        return chunks
 
     def _event(self, payload: bytes, chunks: list[Chunk]) -> None:
         try:
@@ -198,7 +172,3 @@ class MessagesDecoder:
         kind = text_of(top.get("type"))
         if kind is None or kind in _KNOWN:
             self._fail(unreadable("an event with a member of the wrong type", to=self._to), chunks)
-
-    def _fail(self, error: UpstreamError, chunks: list[Chunk]) -> None:
-        self._ended = True
-        chunks.append(Chunk([], error=error))

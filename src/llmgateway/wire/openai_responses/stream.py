@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.domain.routing import Deployment
+from llmgateway.wire.decoding import EventDecoder
 from llmgateway.wire.errors import unreadable
 from llmgateway.wire.openai_responses.answer import CONTENT, REFUSAL, SUMMARY, THOUGHT, Answer, Piece
 from llmgateway.wire.openai_responses.errors import failure
@@ -20,7 +21,6 @@ from llmgateway.wire.openai_responses.gathered import Gathered
 from llmgateway.wire.openai_responses.pieces import object_of
 from llmgateway.wire.openai_responses.usage import read_usage
 from llmgateway.wire.spans import without_lone_surrogates
-from llmgateway.wire.sse import EventReader, EventTooLarge
 
 _DELTAS: Final = {
     "response.output_text.delta": CONTENT,
@@ -49,17 +49,15 @@ _LAST: Final = frozenset(("response.completed", "response.incomplete", "response
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-class ResponsesDecoder:
+class ResponsesDecoder(EventDecoder):
     """`feed` bytes as they come, `close` at the end; chunks out. A chunk with `error` or `done` is the last one."""
 
     def __init__(self, *, answer: Answer, to: Deployment) -> None:
-        self._to = to
+        super().__init__(to=to)
         self._answer = answer
-        self._events = EventReader()
         self._piece: Piece | None = None
         self._place: int | None = None
         self._begun = False
-        self._ended = False
         self._finished = False
         self._id: str | None = None
         self._model: str | None = None
@@ -68,29 +66,6 @@ class ResponsesDecoder:
     def finished(self) -> bool:
         """The response has been told in full."""
         return self._finished
-
-    def feed(self, data: bytes) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        if self._ended:
-            return chunks
-        try:
-            payloads = self._events.feed(data)
-        except EventTooLarge:
-            self._fail(unreadable("an event of more than 16 MiB", to=self._to), chunks)
-            return chunks
-        for payload in payloads:
-            self._event(payload, chunks)
-            if self._ended:
-                break
-        return chunks
-
-    def close(self) -> list[Chunk]:
-        """What an event without its blank line still holds."""
-        chunks: list[Chunk] = []
-        if not self._ended:
-            for payload in self._events.close():
-                self._event(payload, chunks)
-        return chunks
 
     def _event(self, payload: bytes, chunks: list[Chunk]) -> None:
         try:
@@ -231,10 +206,6 @@ class ResponsesDecoder:
         """Both forms of an error are on the wire: its members in the event itself, or in an `error` of it."""
         said = {"message": event.message, "code": event.code, "param": event.param}
         self._fail(failure(event.error or said, to=self._to), chunks)
-
-    def _fail(self, error: UpstreamError, chunks: list[Chunk]) -> None:
-        self._ended = True
-        chunks.append(Chunk([], error=error))
 
 
 def failed_response(response: Response, *, to: Deployment) -> UpstreamError:
