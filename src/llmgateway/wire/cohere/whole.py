@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw
 
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import UPSTREAM_TIMEOUT, UpstreamError
@@ -12,10 +13,9 @@ from llmgateway.wire.cohere.answer import Answer, logprobs_of
 from llmgateway.wire.cohere.shapes import Message, Part, Response
 from llmgateway.wire.cohere.usage import usage_of
 from llmgateway.wire.errors import in_band_error, scrubbed, unreadable
-from llmgateway.wire.spans import without_lone_surrogates
+from llmgateway.wire.spans import value_of, without_lone_surrogates
 
 _RESPONSE: Final = msgspec.json.Decoder(Response)
-_ANYTHING: Final = msgspec.json.Decoder()
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -23,7 +23,7 @@ def read_whole(body: bytes, *, chat: Chat, to: Deployment) -> Chunk:
     """The answer as one chunk. Raises UpstreamError for an error inside a 200 and for anything that is no answer."""
     response = _decoded(body, to=to)
     if response.message is None:
-        raise no_answer(_ANYTHING.decode(body), to=to)
+        raise no_answer(value_of(Raw(body)), to=to)
     answer, fold = Answer(chat=chat), Fold()
     fold.add(Chunk([ChoiceDelta(0, Delta(role="assistant"))]))
     for delta in _deltas(answer, response.message):
@@ -69,10 +69,10 @@ def _decoded(body: bytes, *, to: Deployment) -> Response:
         mended = without_lone_surrogates(body)
         if mended is not None:
             return _decoded(mended, to=to)
-        try:
-            raise no_answer(_ANYTHING.decode(body), to=to)
-        except _NOT_JSON:
+        source = value_of(Raw(body))
+        if source is None:
             raise unreadable("a body that is not a JSON answer", to=to) from None
+        raise no_answer(source, to=to) from None
 
 
 def _deltas(answer: Answer, message: Message) -> list[Delta | None]:
