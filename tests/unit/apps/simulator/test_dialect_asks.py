@@ -95,9 +95,11 @@ def test_a_spoiled_request_gets_an_answer(dialect: str, data: st.DataObject) -> 
     """A value of any kind in any place: 200 or the vendor's 400, never an accident."""
     address, body = rich(dialect)
     path = data.draw(st.sampled_from(places(body)))
-    status, answer = send(address, msgspec.json.encode(changed(body, path, data.draw(VALUES))))
+    spoiled = changed(body, path, data.draw(VALUES))
+    status, answer = send(address, msgspec.json.encode(spoiled))
     assert status in (200, 400, 404)
-    msgspec.json.decode(answer)
+    if spoiled.get("stream") is not True:
+        msgspec.json.decode(answer)
 
 
 @EACH
