@@ -7,6 +7,7 @@ the statements are is `directory`'s; bulk insertion of records is `sink`'s, over
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,8 @@ Row = tuple[Any, ...]  # what a SELECT gives; the reader knows its columns
 Execute = Callable[..., list[Row]]
 
 FILE_NAME = "llmgateway.db"
-_SETUP = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA foreign_keys=ON")
+_SETUP = ("PRAGMA synchronous=NORMAL", "PRAGMA foreign_keys=ON")
+_AGAIN_S = 0.01
 
 
 class DatabaseError(Exception):
@@ -31,12 +33,26 @@ def connect(path: Path, *, busy_timeout_s: float = 5) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
     try:
+        _set_wal(connection, until=time.monotonic() + busy_timeout_s)
         for statement in _SETUP:
             connection.execute(statement)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _set_wal(connection: sqlite3.Connection, *, until: float) -> None:
+    """Where several make a new file WAL at once, SQLite gives up at once instead of waiting its turn."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_AGAIN_S)  # noqa: TID251 - opening is done by threads and before the loop runs
+        else:
+            return
 
 
 class Database:
