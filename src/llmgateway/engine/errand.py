@@ -97,15 +97,17 @@ class Errand:
         """Raises CancelledError where it waits, now; where it runs, at the next turn of the loop."""
         if self.done:
             return
-        awaited, self._awaited = self._awaited, None
-        if type(awaited) is Waiter:
-            awaited.resume = None
-        elif awaited is not None:
-            awaited.remove_done_callback(self._happened)
-            awaited.cancel()
-        else:
+        awaited = self._awaited
+        waiter = awaited if type(awaited) is Waiter else None
+        if awaited is None or (waiter is not None and waiter.done):  # its turn is coming: cancelled behind it
             asyncio.get_running_loop().call_soon(self.cancel)
             return
+        if waiter is not None:
+            waiter.resume = None
+        else:
+            future = cast("asyncio.Future[Any]", awaited)
+            future.remove_done_callback(self._happened)
+            future.cancel()
         self._go_on(asyncio.CancelledError())
 
     def _soon(self) -> None:

@@ -108,6 +108,26 @@ async def test_it_can_be_cancelled_wherever_it_waits(kind: str) -> None:
     assert len(ends.seen) == 1
 
 
+async def test_one_cancelled_between_its_wake_and_its_turn_goes_on_once() -> None:
+    first, second, ends, steps = Waiter(), Waiter(), Ends(), list[str]()
+
+    async def work() -> None:
+        await first
+        steps.append("went on")
+        try:
+            await second
+        except asyncio.CancelledError:
+            steps.append("cancelled")
+            await Waiter()
+
+    errand = Errand(work(), on_end=ends)
+    await turns()
+    first.wake()
+    errand.cancel()
+    await turns(6)
+    assert (steps, errand.done, ends.seen) == (["went on", "cancelled"], False, [])
+
+
 async def test_a_task_can_await_a_waiter() -> None:
     waiter = Waiter()
 

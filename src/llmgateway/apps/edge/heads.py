@@ -36,19 +36,24 @@ class KnownHeads:
 
     def find(self, data: bytes) -> tuple[Head, bytes] | None:
         """The head and the body of a read that is exactly one request with a known head."""
-        end = data.find(b"\r\n\r\n")
-        length = _LENGTH.search(data, 0, end + 2)
-        if length is None or int(length[1]) != len(data) - end - 4:
-            return None
-        head = self._heads.get(data[: length.start(1)] + data[length.end(1) : end])
-        return None if head is None else (head, data[end + 4 :])
+        name, end = _named(data)
+        head = self._heads.get(name)
+        return None if head is None else (head, data[end:])
 
     def learn(self, data: bytes, head: Head) -> None:
         """`data` was one read, and all of one request."""
-        end = data.find(b"\r\n\r\n")
-        length = _LENGTH.search(data, 0, end + 2)
-        if length is None or end > _MOST_BYTES or int(length[1]) != len(data) - end - 4:
+        name, end = _named(data)
+        if not name or end > _MOST_BYTES:
             return
         if len(self._heads) >= _MOST:
             self._heads.clear()
-        self._heads[data[: length.start(1)] + data[length.end(1) : end]] = head
+        self._heads[name] = head
+
+
+def _named(data: bytes) -> tuple[bytes, int]:
+    """What a head is found by, and where its body begins; nothing for a read that is not one request alone."""
+    end = data.find(b"\r\n\r\n")
+    length = _LENGTH.search(data, 0, end + 2)
+    if length is None or int(length[1]) != len(data) - end - 4:
+        return b"", 0
+    return data[: length.start(1)] + data[length.end(1) : end], end + 4

@@ -54,30 +54,9 @@ class Inbound:
     """
 
     __slots__ = (
-        "_body",
-        "_chunked",
-        "_line",
-        "_streaming",
-        "admitted",
-        "began_s",
-        "begun",
-        "body_bytes",
-        "close_after",
-        "done",
-        "errand",
-        "expects",
-        "extra_headers",
-        "fields",
-        "gone",
-        "head_only",
-        "http10",
-        "method",
-        "path",
-        "query",
-        "repeats",
-        "request_id",
-        "takes_body",
-        "unread",
+        "_body", "_chunked", "_line", "_streaming", "admitted", "began_s", "begun", "body_bytes", "close_after", "done",
+        "errand", "expects", "extra_headers", "fields", "gone", "head_only", "http10", "method", "path", "query",
+        "repeats", "request_id", "takes_body", "unread",
     )  # fmt: skip
 
     def __init__(self, line: Line, *, began_s: float = 0.0) -> None:
