@@ -141,7 +141,7 @@ def test_the_shipped_row_compiles_and_is_called_with_its_own_key() -> None:
         today=TODAY,
     )
     chat = read_request(msgspec.json.encode({**asked()[2], "seed": 7, "temperature": 2}))
-    (to,) = plan_route(chat, snapshot=snapshot).candidates
+    (to,) = plan_route(chat, snapshot=snapshot).deployments
     sent, _ = codecs()["openai-chat"].build(chat, to=to)
     assert sent.head.startswith(b"POST /v1/chat/completions HTTP/1.1\r\nhost: api.host.example\r\n")
     assert b"authorization: Bearer sk-example\r\n" in sent.head

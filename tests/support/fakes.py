@@ -15,7 +15,7 @@ from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey, Project
 from llmgateway.domain.record import LogRecord
-from llmgateway.domain.routing import Credential, HttpRequest, Mapping, Model, Provider, RoutePlan, Timeouts
+from llmgateway.domain.routing import Candidate, Credential, HttpRequest, Mapping, Model, Provider, RoutePlan, Timeouts
 from llmgateway.domain.usage import Price
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.meters import Meters
@@ -261,7 +261,8 @@ def candidates(*names: str, **fields: Any) -> RoutePlan:
     """A plan of several providers, in this order: the seam that routing fills."""
     built = snapshot(*[offer(name) for name in names], providers=[provider(name, **fields) for name in names])
     found = [built.route(f"{name}/gpt-x") for name in names]
-    return RoutePlan(tuple(route.deployments[0] for route in found if route is not None))
+    chosen = tuple([Candidate(route.offers[0].deployments) for route in found if route is not None])
+    return RoutePlan(chosen, fallbacks=len(chosen) - 1)
 
 
 class Bench:

@@ -59,7 +59,7 @@ class ResponsesPlayback(Playback):
     def deployment(self) -> Deployment:
         route = self.gateway.snapshot.route("recorded/m")
         assert route is not None
-        return route.deployments[0]
+        return route.offers[0].deployments[0]
 
     def play(
         self,

@@ -87,7 +87,7 @@ def priced(protocol: str) -> Iterator[tuple[Recording, Chunk, Mapping]]:
             continue
         if _CACHED_SOUND.search(recording.body) is not None:
             continue
-        chunk = codec.whole(recording.body, chat=ASKED, to=route.deployments[0])
+        chunk = codec.whole(recording.body, chat=ASKED, to=route.offers[0].deployments[0])
         for model in (chunk.reported_model, model_of(recording, protocol)):
             found = catalogue.resolve(f"{row_of(recording)}/{model}")
             if found is not None and found.mappings[0].price is not None and chunk.usage is not None:

@@ -48,7 +48,7 @@ def mangled(body: bytes, changes: list[Change]) -> bytes:
 def deployment() -> Deployment:
     route = LANES["native"].gateway.snapshot.route("recorded/model")
     assert route is not None
-    return route.deployments[0]
+    return route.offers[0].deployments[0]
 
 
 @needs_corpora

@@ -74,7 +74,7 @@ def test_most_events_of_a_clean_provider_take_the_native_lane() -> None:
     assert route is not None
     forwarded = total = 0
     for one in recorded_by("openai", streamed=True):
-        decoder = ChatDecoder(to=route.deployments[0], native=True)
+        decoder = ChatDecoder(to=route.offers[0].deployments[0], native=True)
         forwarded += sum(len(chunk.wire.tails) for chunk in decoder.feed(one.body) if chunk.wire is not None)
         total += one.body.count(b'"content":"')
     assert forwarded > total * 0.6

@@ -162,6 +162,7 @@ class Assembly:
             protocols=frozenset(self._codecs),
             instance_id=self._fingerprint("instance"),
             today=datetime.now(UTC).date(),
+            policy=self.settings.routing,
         )
 
     def _swap(self) -> None:

@@ -4,13 +4,19 @@ from typing import Literal
 
 import msgspec
 
+from llmgateway.domain.policy import RoutingPolicy
+
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
-    """A group of keys whose traffic is accounted together. `verified` matters to free models only."""
+    """A group of keys whose traffic is accounted together.
+
+    `verified` matters to free models only. `routing`: where it differs from the gateway's own policy.
+    """
 
     id: str
     name: str
     verified: bool = True
+    routing: RoutingPolicy | None = None
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

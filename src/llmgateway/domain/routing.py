@@ -299,12 +299,51 @@ class Excluded(msgspec.Struct, frozen=True):
     param: str | None = None
 
 
-class RoutePlan(msgspec.Struct, frozen=True):
-    """The ordered deployments of one request, and what was left out and why."""
+class Offer(msgspec.Struct, frozen=True):
+    """A mapping that can be used: its deployments, one per credential, in the operator's order.
 
-    candidates: tuple[Deployment, ...]
+    `key` is its used_model (`provider/model[:region]`): what metrics, preferences and scores are kept under.
+    """
+
+    key: str
+    deployments: tuple[Deployment, ...]
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What recent attempts say of an offer: `uptime` in percent, `latency` in milliseconds to the first token of a
+    stream, `throughput` in output tokens a second, and how many (weighted) attempts that rests on.
+    """
+
+    uptime: float
+    latency: float
+    throughput: float
+    attempts: float
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """An offer that fits a request: its deployments in the order of trying. Scored only where several compete."""
+
+    deployments: tuple[Deployment, ...]
+    score: float = 0.0
+    penalty: float = 0.0
+    figures: Figures | None = None
+
+
+class RoutePlan(msgspec.Struct, frozen=True):
+    """The ordered candidates of one request, and what was left out and why.
+
+    `chosen_by`: what put the first one first. `fallbacks`: how many candidates may follow it.
+    """
+
+    candidates: tuple[Candidate, ...]
     requested_provider: str | None = None
     excluded: tuple[Excluded, ...] = ()
+    chosen_by: Literal["only", "pin", "score", "strategy", "session", "preference", "exploration", "probe"] = "only"
+    fallbacks: int = 0
+
+    @property
+    def deployments(self) -> list[Deployment]:
+        return [to for candidate in self.candidates for to in candidate.deployments]
 
 
 class Attempt(msgspec.Struct, kw_only=True):

@@ -52,7 +52,7 @@ async def attempt(
     if plan is None:
         raise AssertionError("attempt needs a plan")  # a bug, not an input
     failures: list[UpstreamError] = []
-    for deployment in plan.candidates:
+    for deployment in plan.deployments:
         readable = chat
         if deployment.inline and not _MEDIA.isdisjoint(chat.traits.needs):
             readable = await inlined(chat, to=deployment, fetcher=fetcher)

@@ -65,7 +65,7 @@ class Gateway:
             chat = exchange.chat = read_request(body)
             exchange.plan = plan_route(chat, snapshot=self.snapshot)
             if "vision" in chat.traits.needs or "documents" in chat.traits.needs:
-                check_media(chat, fetcher=self._fetcher, to=exchange.plan.candidates)
+                check_media(chat, fetcher=self._fetcher, to=exchange.plan.deployments)
             if chat.streamed:
                 down.stream(())
             committed = await attempt(

@@ -9,7 +9,7 @@ from typing import Final
 from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
-from llmgateway.domain.routing import Deployment, Excluded, RoutePlan
+from llmgateway.domain.routing import Candidate, Deployment, Excluded, Offer, RoutePlan
 from llmgateway.engine.address import how_to_set
 from llmgateway.engine.heal import JSON_FORMATS
 from llmgateway.engine.snapshot import Route, Snapshot
@@ -32,13 +32,14 @@ def plan_route(chat: Chat, *, snapshot: Snapshot) -> RoutePlan:
     if route is None:
         raise _unknown_model(chat.request.model, snapshot)
     excluded = route.excluded
-    for offered in _natives_first(chat, route.deployments):
+    for offer in _natives_first(chat, route.offers):
+        offered = offer.deployments[0]
         deployment, reason = offered, None
         if offered.responses is not None and (wish := _wish(chat, offered)) is not None:
             deployment, reason = offered.responses, _conflict(chat, offered, wish)
         reason = reason or _incapable(chat, deployment) or _too_long(chat, deployment)
         if reason is None:
-            return RoutePlan((deployment,), route.provider, excluded)
+            return RoutePlan((Candidate((deployment,)),), route.provider, excluded)
         excluded = (*excluded, reason)
     raise _nothing_left(chat.request.model, route, excluded, snapshot=snapshot)
 
@@ -113,12 +114,12 @@ def _asks(name: str, chat: Chat) -> bool:
     return name != "top_logprobs" or bool(chat.request.top_logprobs)
 
 
-def _natives_first(chat: Chat, deployments: tuple[Deployment, ...]) -> tuple[Deployment, ...]:
+def _natives_first(chat: Chat, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     """Those that keep to a JSON format by themselves come before those that are asked to in words."""
     shape = chat.request.response_format
     if shape is None or shape.type not in JSON_FORMATS:
-        return deployments
-    return tuple(sorted(deployments, key=lambda to: shape.type in to.mapping.lacks))
+        return offers
+    return tuple(sorted(offers, key=lambda offer: shape.type in offer.deployments[0].mapping.lacks))
 
 
 def _field(param: str) -> str:

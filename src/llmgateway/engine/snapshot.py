@@ -14,12 +14,14 @@ import msgspec
 
 from llmgateway.catalog.lookup import Catalog, Resolution
 from llmgateway.domain.identity import ApiKey
+from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import (
     SLOW_FIRST_BYTE_S,
     Credential,
     Deployment,
     Excluded,
     Mapping,
+    Offer,
     Provider,
     Timeouts,
 )
@@ -38,11 +40,11 @@ _ALL_MEDIA: Final = frozenset(("image_url", "file"))
 class Route(msgspec.Struct, frozen=True):
     """What a model name leads to, worked out once.
 
-    `deployments` can be used, cheapest first; `excluded` are the offers that no request can use, with the reason.
+    `offers` can be used, cheapest first; `excluded` are the offers that no request can use, with the reason.
     `env`: provider and variable of each key that would help.
     """
 
-    deployments: tuple[Deployment, ...]
+    offers: tuple[Offer, ...]
     excluded: tuple[Excluded, ...]
     provider: str | None
     region: str | None
@@ -63,12 +65,14 @@ class Snapshot:
         protocols: frozenset[str],
         instance_id: str,
         today: date,
+        policy: RoutingPolicy | None = None,
     ) -> None:
         self.catalog = catalog
         self.keys: ReadOnly[bytes, ApiKey] = {key.digest: key for key in keys}
         self.protocols = protocols
         self.instance_id = instance_id
         self.today = today
+        self.policy = policy or RoutingPolicy()
         self.credentials: dict[str, list[Credential]] = {}
         for credential in credentials:
             self.credentials.setdefault(credential.provider, []).append(credential)
@@ -103,7 +107,7 @@ class Snapshot:
                 usable.append(found)
         rows = [self.catalog.providers[mapping.provider] for mapping in resolution.mappings]
         return Route(
-            tuple([self._compiled(*one, region=resolution.region) for one in sorted(usable, key=self._rank)]),
+            tuple([self._offer(*one, region=resolution.region) for one in sorted(usable, key=self._rank)]),
             tuple(excluded),
             resolution.provider,
             resolution.region,
@@ -152,10 +156,20 @@ class Snapshot:
         weight = address.provider.priority * mapping.priority
         return (_UNKNOWN_PRICE if mapping.price is None else 3 * mapping.price.input + mapping.price.output, -weight)
 
-    def _compiled(self, mapping: Mapping, address: Address, *, region: str | None) -> Deployment:
+    def _offer(self, mapping: Mapping, address: Address, *, region: str | None) -> Offer:
+        deployments = tuple(
+            [
+                self._compiled(mapping, address, credential, region=region)
+                for credential in self.credentials[mapping.provider]
+            ]
+        )
+        return Offer(deployments[0].used_model, deployments)
+
+    def _compiled(
+        self, mapping: Mapping, address: Address, credential: Credential, *, region: str | None
+    ) -> Deployment:
         protocol = address.provider.protocol
         provider = _of_mapping(address.provider, mapping)
-        credential = self.credentials[provider.id][0]
         dialect = PROTOCOLS[protocol]
         return Deployment(
             provider=provider,
@@ -183,10 +197,12 @@ class Snapshot:
             named=dialect.named,
             replays=dialect.replays if re.search(dialect.replayers, mapping.upstream) else "",
             replays_privately=dialect.private,
-            responses=self._over_responses(mapping, address, region=region),
+            responses=self._over_responses(mapping, address, credential, region=region),
         )
 
-    def _over_responses(self, mapping: Mapping, address: Address, *, region: str | None) -> Deployment | None:
+    def _over_responses(
+        self, mapping: Mapping, address: Address, credential: Credential, *, region: str | None
+    ) -> Deployment | None:
         """The same offer over OpenAI's other protocol, where its provider has that for what it serves by chat."""
         provider = self.catalog.providers[mapping.provider]
         if mapping.protocol is not None or address.provider.protocol != "openai-chat":
@@ -197,7 +213,7 @@ class Snapshot:
             other = located(provider, mapping, protocol=_RESPONSES, region=region, exact=True)
         except UnreachableError:
             return None
-        return self._compiled(mapping, other, region=region)
+        return self._compiled(mapping, other, credential, region=region)
 
     def _head(self, address: Address, credential: Credential, *, path: str) -> bytes:
         lines = [

@@ -109,7 +109,7 @@ def test_a_cell_is_true(field: str, protocol: Protocol) -> None:
         assert raised.value.kind is errors.UNSUPPORTED_PARAMETER
         assert str(raised.value.param).partition(".")[0] in (field, *BESIDE.get(field, ()))
         return
-    (to,) = plan_route(chat, snapshot=of).candidates
+    (to,) = plan_route(chat, snapshot=of).deployments
     _, dropped = codecs()[protocol].build(chat, to=to)
     assert cell in (SENT, TRANSLATED, LEFT_OUT)
     assert (field in dropped) == (cell == LEFT_OUT), dropped

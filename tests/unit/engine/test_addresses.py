@@ -43,8 +43,8 @@ def snapshot(catalog: Catalog, environ: dict[str, str], *, protocols: frozenset[
 def deployment(catalog: Catalog, name: str, environ: dict[str, str]) -> Deployment:
     route = snapshot(catalog, environ).route(name)
     assert route is not None, name
-    assert route.deployments, route.excluded
-    return route.deployments[0]
+    assert route.offers, route.excluded
+    return route.offers[0].deployments[0]
 
 
 def addresses(found: Deployment) -> tuple[str, str]:
@@ -202,7 +202,7 @@ def test_openais_models_have_both_protocols_but_those_that_have_only_one(catalog
     assert deployment(catalog, "openai/gpt-5-pro", environ).responses is None
     route = snapshot(catalog, environ, protocols=frozenset({"openai-chat"})).route("openai/gpt-5")
     assert route is not None
-    assert route.deployments[0].responses is None
+    assert route.offers[0].deployments[0].responses is None
 
 
 @pytest.mark.parametrize(
@@ -230,14 +230,14 @@ def test_a_value_that_is_missing_is_named_with_both_ways_to_set_it(
 def only(of: Snapshot, name: str = "gpt-x") -> Deployment:
     route = of.route(name)
     assert route is not None
-    assert route.deployments, route.excluded
-    return route.deployments[0]
+    assert route.offers, route.excluded
+    return route.offers[0].deployments[0]
 
 
 def reason(of: Snapshot, name: str = "gpt-x") -> str:
     route = of.route(name)
     assert route is not None
-    assert not route.deployments
+    assert not route.offers
     return route.excluded[0].reason
 
 

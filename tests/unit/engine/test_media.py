@@ -26,7 +26,7 @@ def asking(*parts: dict[str, Any], before: tuple[dict[str, Any], ...] = ()) -> C
 
 
 async def sent(chat: Chat, fetcher: FakeFetcher, *, quirks: tuple[str, ...] = ("inline_media",)) -> Chat:
-    return await inlined(chat, to=candidates("acme", quirks=quirks).candidates[0], fetcher=fetcher)
+    return await inlined(chat, to=candidates("acme", quirks=quirks).deployments[0], fetcher=fetcher)
 
 
 def refused(chat: Chat, fetcher: FakeFetcher | None = None) -> GatewayError:
@@ -131,7 +131,7 @@ def to(protocol: Protocol = "openai-chat", **fields: Any) -> Deployment:
     row = provider(protocol=protocol, **fields)
     route = snapshot(offer(), providers=[row], protocols=frozenset({protocol})).route("gpt-x")
     assert route is not None
-    return route.deployments[0]
+    return route.offers[0].deployments[0]
 
 
 def agreeing(chat: Chat) -> list[Any]:

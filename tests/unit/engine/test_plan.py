@@ -25,7 +25,7 @@ def plan(of: Snapshot, **fields: Any) -> RoutePlan:
 
 
 def served_by(of: Snapshot, **fields: Any) -> str:
-    (deployment,) = plan(of, **fields).candidates
+    (deployment,) = plan(of, **fields).deployments
     return deployment.used_model
 
 
@@ -72,7 +72,7 @@ def test_a_pin_never_leaves_its_provider() -> None:
 
 def test_a_pinned_region_is_in_the_address_and_in_the_name() -> None:
     of = snapshot(offer(regions=("eu",)), providers=[provider(base_url="https://{region}.acme.example/v1")])
-    (deployment,) = plan(of, model="acme/gpt-x:eu").candidates
+    (deployment,) = plan(of, model="acme/gpt-x:eu").deployments
     assert deployment.used_model == "acme/gpt-x:eu"
     assert (deployment.region, deployment.origin.host) == ("eu", "eu.acme.example")
 
@@ -215,7 +215,7 @@ def both(**fields: Any) -> Snapshot:
 
 
 def spoken(of: Snapshot, **fields: Any) -> str:
-    (deployment,) = plan(of, **fields).candidates
+    (deployment,) = plan(of, **fields).deployments
     return deployment.protocol
 
 

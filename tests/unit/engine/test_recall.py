@@ -28,7 +28,7 @@ def at(name: str = "acme", *, protocol: Protocol = "anthropic") -> Deployment:
     built = snapshot(offer(name), providers=[row], protocols=frozenset({protocol}))
     route = built.route("gpt-x")
     assert route is not None
-    return route.deployments[0]
+    return route.offers[0].deployments[0]
 
 
 def thought(*details: dict[str, Any], calls: tuple[str, ...] = ("call-1",)) -> Thought:

@@ -28,7 +28,7 @@ def begun(*, price: Price | None = PRICE, model: str = "gpt-x", **fields: Any) -
     exchange = Exchange(log_id="log", key=KEY, facts=RequestFacts("request-1"))
     exchange.chat = chat
     exchange.plan = plan_route(chat, snapshot=snapshot(offer(price=price, regions=("eu",))))
-    exchange.begin(exchange.plan.candidates[0])
+    exchange.begin(exchange.plan.deployments[0])
     exchange.attempts[0].status_code = 200
     return exchange
 
@@ -291,7 +291,7 @@ def test_every_attempt_has_a_row_and_an_entry_in_order() -> None:
     exchange = begun()
     exchange.failed(UpstreamError(errors.UPSTREAM_RATE_LIMITED, "slow down", status_code=429))
     assert isinstance(exchange.plan, RoutePlan)
-    exchange.begin(exchange.plan.candidates[0])
+    exchange.begin(exchange.plan.deployments[0])
     settlement = settle(answered(exchange))
     assert [(one["seq"], one["log_id"], one["error_type"]) for one in tried(settlement)] == [
         (1, "log-1", "rate_limited"),

@@ -12,7 +12,7 @@ from tests.support.fakes import KEY, SECRET, offer, provider, snapshot
 def deployment(of: Snapshot, name: str = "gpt-x") -> Deployment:
     route = of.route(name)
     assert route is not None
-    return route.deployments[0]
+    return route.offers[0].deployments[0]
 
 
 def head(**fields: Any) -> list[str]:

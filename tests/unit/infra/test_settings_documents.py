@@ -12,7 +12,7 @@ from llmgateway.infra.settings import (
     KeySettings,
     ModelSettings,
     ProviderSettings,
-    RoutingSettings,
+    RoutingPolicy,
     ServerSettings,
     TierSettings,
     TimeoutSettings,
@@ -26,7 +26,7 @@ DOCUMENT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 TABLES: list[tuple[str, type[msgspec.Struct], str | None]] = [
     ("Setting", ServerSettings, "SERVER"),
     ("Setting", DataSettings, "DATA"),
-    ("Setting", RoutingSettings, "ROUTING"),
+    ("Setting", RoutingPolicy, "ROUTING"),
     ("Provider setting", ProviderSettings, "PROVIDERS_<NAME>"),
     ("Endpoint setting", Endpoint, None),
     ("Timeout", TimeoutSettings, None),
@@ -81,7 +81,7 @@ def test_the_document_names_no_variable_that_does_not_exist() -> None:
     named = set(re.findall(r"LLMGATEWAY_(?:SERVER|DATA|ROUTING)_([A-Z0-9_]+)", DOCUMENT))
     fields = {
         field.upper()
-        for section in (ServerSettings, DataSettings, RoutingSettings)
+        for section in (ServerSettings, DataSettings, RoutingPolicy)
         for field in section.__struct_fields__
     }
     assert named == fields

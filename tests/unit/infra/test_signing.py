@@ -38,7 +38,7 @@ def deployment(secret: str, **row: Any) -> Deployment:
     )
     route = keyed.route("gpt-x")
     assert route is not None
-    return route.deployments[0]
+    return route.offers[0].deployments[0]
 
 
 def request(to: Deployment) -> HttpRequest:

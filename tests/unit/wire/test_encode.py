@@ -29,7 +29,7 @@ def events(data: bytes) -> list[dict[str, Any]]:
 
 def wire(*tails: bytes) -> Chunk:
     """As the decoder makes it of a read behind a first event."""
-    decoder = ChatDecoder(to=candidates("one", clean=True).candidates[0], native=True)
+    decoder = ChatDecoder(to=candidates("one", clean=True).deployments[0], native=True)
     decoder.feed(b"data: " + PREFIX + tail(""))
     (chunk,) = decoder.feed(b"".join(b"data: " + PREFIX + tail for tail in tails))
     assert chunk.wire is not None

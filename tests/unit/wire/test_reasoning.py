@@ -159,7 +159,7 @@ def at(provider: str, upstream: str) -> Deployment:
     )
     route = snapshot.route("m")
     assert route is not None
-    return route.deployments[0]
+    return route.offers[0].deployments[0]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from tests.support.fakes import candidates
 
 
 def told(*usages: str) -> tuple[int, int, int, int]:
-    decoder = ChatDecoder(to=candidates("one").candidates[0])
+    decoder = ChatDecoder(to=candidates("one").deployments[0])
     found = None
     for usage in usages:
         for chunk in decoder.feed(b'data: {"choices":[],"usage":%b}\n\n' % usage.encode()):

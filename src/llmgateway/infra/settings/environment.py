@@ -10,14 +10,14 @@ import msgspec
 
 from llmgateway.infra.settings.convert import EnvText
 from llmgateway.infra.settings.mistakes import Mistake, nearest
-from llmgateway.infra.settings.model import DataSettings, ProviderSettings, RoutingSettings, ServerSettings
+from llmgateway.infra.settings.model import DataSettings, ProviderSettings, RoutingPolicy, ServerSettings
 from llmgateway.infra.settings.positions import Path
 
 PREFIX = "LLMGATEWAY_"
 _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "server": ServerSettings,
     "data": DataSettings,
-    "routing": RoutingSettings,
+    "routing": RoutingPolicy,
 }
 _PROVIDER_FIELDS = ProviderSettings.__struct_fields__
 
