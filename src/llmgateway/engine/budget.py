@@ -1,0 +1,53 @@
+"""How often a provider may be asked again for a request that it has just failed: a share of its recent traffic.
+
+A bucket that fills by the second: with the share of what the last ten seconds brought, at least with the minimum. It
+holds one second's worth, so that an outage is not amplified by what was saved up before it.
+"""
+
+from typing import Final
+
+from llmgateway.domain.policy import RoutingPolicy
+
+SECOND_NS: Final = 1_000_000_000
+SECONDS: Final = 10
+
+
+class RetryBudget:
+    """One provider's, on a clock that never goes back."""
+
+    __slots__ = ("_counts", "_filled_ns", "_room", "_second", "_traffic")
+
+    def __init__(self, *, now_ns: int) -> None:
+        self._second = now_ns // SECOND_NS
+        self._counts = [0] * SECONDS
+        self._traffic = 0
+        self._room = 0.0
+        self._filled_ns = now_ns - SECONDS * SECOND_NS
+
+    def began(self, now_ns: int) -> None:
+        """An attempt, which is traffic."""
+        second = now_ns // SECOND_NS
+        if second != self._second:
+            self._turn(second)
+        self._counts[second % SECONDS] += 1
+        self._traffic += 1
+
+    def take(self, now_ns: int, policy: RoutingPolicy) -> bool:
+        """Whether there is room for a repeat, which is then used."""
+        second = now_ns // SECOND_NS
+        if second != self._second:
+            self._turn(second)
+        rate = max(policy.retry_budget_min_per_s, policy.retry_budget_rate * self._traffic / SECONDS)
+        room = self._room + rate * (now_ns - self._filled_ns) / SECOND_NS
+        self._room = min(room, max(rate, 1.0))
+        self._filled_ns = now_ns
+        if self._room < 1:
+            return False
+        self._room -= 1
+        return True
+
+    def _turn(self, second: int) -> None:
+        for gone in range(self._second + 1, min(second, self._second + SECONDS) + 1):
+            self._traffic -= self._counts[gone % SECONDS]
+            self._counts[gone % SECONDS] = 0
+        self._second = second

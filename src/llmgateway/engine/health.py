@@ -1,0 +1,132 @@
+"""How providers have been doing: the figures of each offer, who rests, and how often a provider may be asked again.
+
+One per process, fed by every attempt, asked by every plan. It looks at the clock it is given and at nothing else. Maps
+are bounded: callers can name models at providers that take any.
+"""
+
+from typing import Final
+
+from llmgateway.domain import errors
+from llmgateway.domain.errors import UpstreamError
+from llmgateway.domain.policy import RoutingPolicy
+from llmgateway.domain.routing import Deployment, Figures
+from llmgateway.engine.benches import Benches
+from llmgateway.engine.budget import RetryBudget
+from llmgateway.engine.clock import Clock
+from llmgateway.engine.windows import Window, unknown
+
+OFFERS: Final = 2048
+_SECOND_NS: Final = 1_000_000_000
+
+
+class Health:
+    """`policy`: the gateway's own, by which credentials rest and repeats are counted; a reload replaces it."""
+
+    def __init__(self, policy: RoutingPolicy, *, clock: Clock) -> None:
+        self._policy = policy
+        self._read_ns = clock.now_ns
+        self._last_ns = clock.now_ns()
+        self._shift_ns = 0
+        self._windows: dict[str, Window] = {}
+        self._budgets: dict[str, RetryBudget] = {}
+        self._benches = Benches()
+        self._unknown = unknown(policy)
+        self._unknown_of = policy
+
+    @property
+    def policy(self) -> RoutingPolicy:
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: RoutingPolicy) -> None:
+        """What was counted stays."""
+        if policy.metrics_window_s != self._policy.metrics_window_s:
+            for window in self._windows.values():
+                window.resize(policy.metrics_window_s)
+        self._policy = policy
+
+    def figures(self, offer_key: str, *, policy: RoutingPolicy) -> Figures:
+        """What is known of an offer, weighed by the numbers of a project."""
+        window = self._windows.get(offer_key)
+        if window is not None:
+            return window.figures(self._now_ns(), policy)
+        if policy is not self._unknown_of:
+            self._unknown, self._unknown_of = unknown(policy), policy
+        return self._unknown
+
+    def open(self, to: Deployment) -> bool:
+        """Whether it does not rest, or may be tried once after its rest. Changes nothing."""
+        return not self._benches or self._benches.open(to, now_ns=self._now_ns())
+
+    def began(self, to: Deployment) -> None:
+        """An attempt starts."""
+        now_ns = self._now_ns()
+        window = self._windows.get(to.used_model) or self._window(to, now_ns)
+        window.sent_ns = now_ns
+        self._budget(to.provider.id, now_ns).began(now_ns)
+        if self._benches:
+            self._benches.began(to, now_ns=now_ns, lease_s=self._policy.bench_s)
+
+    def succeeded(self, to: Deployment, *, ttft_ms: float | None, tokens: int, seconds: float) -> None:
+        """`ttft_ms`: of streams only. `tokens` of output, and the `seconds` in which they were written."""
+        now_ns = self._now_ns()
+        window = self._windows.get(to.used_model) or self._window(to, now_ns)
+        window.succeeded(now_ns, ttft_ms=ttft_ms, tokens=tokens, seconds=seconds)
+        if self._benches:
+            self._benches.succeeded(to, now_ns=now_ns)
+
+    def failed(self, to: Deployment, error: UpstreamError) -> None:
+        """The row of the error says whose fault it is; a caller's changes nothing."""
+        now_ns = self._now_ns()
+        kind = error.kind
+        if kind.blames == "deployment" or kind is errors.UPSTREAM_RATE_LIMITED:
+            (self._windows.get(to.used_model) or self._window(to, now_ns)).failed(now_ns)
+        self._benches.failed(to, error, now_ns=now_ns, policy=self._policy)
+
+    def left(self, to: Deployment) -> None:
+        """An attempt ended without a verdict: its caller left."""
+        if self._benches:
+            self._benches.left(to)
+
+    def may_repeat(self, to: Deployment) -> bool:
+        """Whether its provider's budget has room for another attempt at a request that it failed; uses it."""
+        now_ns = self._now_ns()
+        return self._budget(to.provider.id, now_ns).take(now_ns, self._policy)
+
+    def due_probe(self, offer_key: str, *, policy: RoutingPolicy) -> bool:
+        """Whether an offer that failed often has been left alone long enough for one request to look; takes it."""
+        window = self._windows.get(offer_key)
+        if window is None:
+            return False
+        now_ns = self._now_ns()
+        if now_ns - window.sent_ns < policy.probe_interval_s * _SECOND_NS:
+            return False
+        if window.figures(now_ns, policy).uptime >= policy.probe_below_pct:
+            return False
+        if self._benches.rests(offer_key, now_ns=now_ns):
+            return False
+        window.sent_ns = now_ns
+        return True
+
+    def _now_ns(self) -> int:
+        """The clock's, but that it never goes back."""
+        now_ns = self._read_ns() + self._shift_ns
+        if now_ns < self._last_ns:
+            self._shift_ns += self._last_ns - now_ns
+            return self._last_ns
+        self._last_ns = now_ns
+        return now_ns
+
+    def _window(self, to: Deployment, now_ns: int) -> Window:
+        windows = self._windows
+        if len(windows) >= OFFERS:
+            for key in sorted(windows, key=lambda one: windows[one].sent_ns)[: OFFERS // 4]:
+                del windows[key]
+        window = windows[to.used_model] = Window(window_s=self._policy.metrics_window_s, now_ns=now_ns)
+        return window
+
+    def _budget(self, provider: str, now_ns: int) -> RetryBudget:
+        budget = self._budgets.get(provider)
+        if budget is None:
+            budget = self._budgets[provider] = RetryBudget(now_ns=now_ns)
+        return budget
