@@ -92,3 +92,12 @@ class EventReader:
                 if self._data_bytes > self._limit:
                     raise EventTooLarge
         return events
+
+
+def split_events(data: bytes) -> list[bytes]:
+    """The events of `data`, which ends before the blank line of its last one.
+
+    Almost always each is one line, and lines are found several times faster than pairs of line ends.
+    """
+    lines = data.split(b"\n")
+    return data.split(b"\n\n") if any(lines[1::2]) or not len(lines) % 2 else lines[::2]

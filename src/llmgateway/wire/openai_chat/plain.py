@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from llmgateway.domain.reply import Wire
+from llmgateway.wire.sse import split_events
 
 
 class _Delta(Struct, forbid_unknown_fields=True):
@@ -34,8 +35,10 @@ class _Event(Struct, forbid_unknown_fields=True):
 
 _DECODE: Final = msgspec.json.Decoder(list[_Event]).decode
 _ENCODE: Final = msgspec.json.Encoder().encode
-_JOINT: Final = b',{"choices":'
+_FIRST: Final = b'{"choices":'
+_JOINT: Final = b"," + _FIRST
 _FINISH: Final = b'"finish_reason":"'
+_LAST_ONES: Final = 4
 _PLACE: Final = re.compile(r"`\$\[(\d+)\]")
 _TAIL: Final = b'[{"index":0,"delta":{"content":%b},"logprobs":null,"finish_reason":null}]}'
 
@@ -47,32 +50,34 @@ def read_plain(data: bytes, *, opening: bytes) -> tuple[int, Wire | None]:
     two events has quotes, so that no string of one can swallow it; one that closes early and opens another gives a
     wrong count.
     """
-    finish = data.find(_FINISH)
-    end = data.rfind(b"\n\n", 0, finish if finish >= 0 else len(data))
+    end = data.rfind(b"\n\n")
     if end < 0:
         return 0, None
-    events = data[len(opening) : end].replace(b"\n\n" + opening, _JOINT)
-    if b"\n" in events:
-        alike = takewhile(lambda event: event.startswith(opening) and b"\n" not in event, data[:end].split(b"\n\n"))
-        return _read_run(list(alike), opening)
-    return _read(b"[" + _JOINT[1:] + events + b"]", data, end=end, opening=opening)
+    events = split_events(data[:end])
+    for place in range(max(len(events) - _LAST_ONES, 0), len(events)):
+        if _FINISH in events[place]:
+            return _read(events[:place], opening)
+    return _read(events, opening)
 
 
-def _read(events: bytes, data: bytes, *, end: int, opening: bytes) -> tuple[int, Wire | None]:
+def _read(events: list[bytes], opening: bytes) -> tuple[int, Wire | None]:
+    size = len(opening)
+    tails = [event[size:] for event in events if event.startswith(opening)]
+    if len(tails) != len(events):
+        tails = [event[size:] for event in takewhile(lambda event: event.startswith(opening), events)]
+    joined = _JOINT.join(tails)
+    if b"\n" in joined:
+        tails = list(takewhile(lambda tail: b"\n" not in tail, tails))
+        joined = _JOINT.join(tails)
     try:
-        decoded = _DECODE(events)
+        decoded = _DECODE(b"[%b%b]" % (_FIRST, joined)) if tails else []
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
-        return _read_run(data[:end].split(b"\n\n")[: int(place[1]) if place is not None else 0], opening)
+        return _read(events[: int(place[1])], opening) if place is not None and place[1] != "0" else (0, None)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0, None
-    if len(decoded) != data.count(b"\n\n", 0, end) + 1:
+    if len(decoded) != len(tails):
         return 0, None
     texts = [text for event in decoded if (text := event.choices[0].delta.content)]
     told = Wire([_TAIL % _ENCODE(text) for text in texts], sum(map(len, texts))) if texts else None
-    return end + 2, told
-
-
-def _read_run(run: list[bytes], opening: bytes) -> tuple[int, Wire | None]:
-    """The events known to be alike, read on their own."""
-    return read_plain(b"\n\n".join(run) + b"\n\n", opening=opening) if run else (0, None)
+    return sum(map(len, tails)) + len(tails) * (size + 2), told

@@ -24,7 +24,7 @@ from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.plain import read_plain
 from llmgateway.wire.openai_chat.usage import ReportedUsage, continued, read_reported, usage_of
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
-from llmgateway.wire.sse import EventReader, EventTooLarge
+from llmgateway.wire.sse import EventReader, EventTooLarge, split_events
 
 
 class _Event(Struct, forbid_unknown_fields=True):
@@ -118,7 +118,7 @@ class ChatDecoder:
         if cut < 0 or not data.startswith(opening):
             return data
         size = len(opening)
-        events = data[:cut].split(b"\n\n")
+        events = split_events(data[:cut])
         tails = [event[size:] for event in events if event.startswith(opening)]
         if len(tails) != len(events):
             tails = [event[size:] for event in takewhile(lambda event: event.startswith(opening), events)]
