@@ -14,10 +14,13 @@ from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey, Project
+from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.record import LogRecord
 from llmgateway.domain.routing import Candidate, Credential, HttpRequest, Mapping, Model, Provider, RoutePlan, Timeouts
 from llmgateway.domain.usage import Price
+from llmgateway.engine.clock import REAL, Clock
 from llmgateway.engine.exchange import RequestFacts
+from llmgateway.engine.health import Health
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
 from llmgateway.engine.ports import Headers, Signer
@@ -27,6 +30,7 @@ from llmgateway.wire.openai_chat.upstream import OpenAIChat
 KEY: Final = ApiKey(id="key-1", name="tests", digest=b"\0" * 32, project=Project(id="project-1", name="Tests"))
 TODAY: Final = date(2030, 1, 1)
 PRICE: Final = Price(input=1_000_000, output=2_000_000, as_of="2030-01-01")
+ONCE: Final = RoutingPolicy(same_credential_retries=0)
 SECRET: Final = "sk-of-the-provider"  # not a key of anybody
 JSON: Final = ((b"content-type", b"application/json"),)
 EVENTS: Final = ((b"content-type", b"text/event-stream"),)
@@ -44,7 +48,7 @@ class Script:
 
 
 class FakeResponse:
-    """`closed` and `released` say how it was given back."""
+    """`closed` and `released` say how it was given back, `idle_s` what silence it was told to bear."""
 
     def __init__(self, script: Script) -> None:
         self.status = script.status
@@ -52,6 +56,7 @@ class FakeResponse:
         self.closed = False
         self.released = False
         self.reads = 0
+        self.idle_s: float | None = None
         self._steps = list(script.steps)
 
     async def read(self) -> bytes:
@@ -78,6 +83,9 @@ class FakeResponse:
             if len(body) > limit:
                 raise UpstreamError(errors.UPSTREAM_ERROR, "too large")
         return body
+
+    def bear(self, idle_s: float) -> None:
+        self.idle_s = idle_s
 
     def close(self) -> None:
         self.closed = True
@@ -232,10 +240,11 @@ def offer(name: str = "acme", model: str = "gpt-x", **fields: Any) -> Mapping:
 def snapshot(
     *offers: Mapping,
     providers: Sequence[Provider] | None = None,
-    credentials: Sequence[str] | None = None,
+    credentials: Sequence[str | Credential] | None = None,
     **fields: Any,
 ) -> Snapshot:
-    """Of these offers. `credentials`: the providers that have one, all of them unless given."""
+    """Of these offers; nobody is asked the same twice. `credentials`: the very ones, or the providers that have one:
+    all of them unless given."""
     offers = offers or (offer(),)
     names = list(dict.fromkeys(one.provider for one in offers))
     rows = list(providers) if providers is not None else [provider(name) for name in names]
@@ -248,10 +257,14 @@ def snapshot(
         **{
             "catalog": Catalog(providers=rows, models=models.values()),
             "keys": [KEY],
-            "credentials": [Credential(provider=name, secret=SECRET, fingerprint=f"{name:f<16}") for name in keyed],
+            "credentials": [
+                Credential(provider=one, secret=SECRET, fingerprint=f"{one:f<16}") if isinstance(one, str) else one
+                for one in keyed
+            ],
             "protocols": frozenset({"openai-chat"}),
             "instance_id": "instance-1",
             "today": TODAY,
+            "policy": ONCE,
             **fields,
         }
     )
@@ -277,6 +290,8 @@ class Bench:
         codec: Any = None,
         codecs: dict[str, Any] | None = None,
         signer: Signer | None = None,
+        health: Health | None = None,
+        clock: Clock = REAL,
     ) -> None:
         self.transport = FakeTransport(*scripts)
         self.journal = journal or FakeJournal()
@@ -293,6 +308,8 @@ class Bench:
             meters=self.meters,
             report=lambda _, error: self.bugs.append(error),
             signer=signer,
+            health=health,
+            clock=clock,
         )
 
     async def ask(

@@ -92,6 +92,8 @@ class PlayedAnswer:
             raise UpstreamError(UPSTREAM_ERROR, "too long", status_code=self.status)
         return whole
 
+    def bear(self, idle_s: float) -> None: ...
+
     def close(self) -> None:
         self.closed += 1
 

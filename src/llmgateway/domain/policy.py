@@ -50,6 +50,9 @@ class RoutingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     max_fallbacks: Annotated[int, Meta(ge=0, le=16)] = 2
     max_attempts: Annotated[int, Meta(ge=1, le=16)] = 4
     same_credential_retries: Annotated[int, Meta(ge=0, le=16)] = 2
+    backoff_s: Seconds = 0.5
+    backoff_max_s: Seconds = 8
+    retry_after_short_s: NotNegative = 5
     retry_budget_rate: Fraction = 0.1
     retry_budget_min_per_s: NotNegative = 3
     context_slack: Positive = 0.8

@@ -35,13 +35,11 @@ Capability = Literal[
 ]
 
 
-SLOW_FIRST_BYTE_S = 600.0
-
-
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds: `connect` for a connection, `first_byte` until the answer's head, `idle` between bytes.
 
-    A `first_byte` that nobody has set is `SLOW_FIRST_BYTE_S` for whole answers and for models that reason.
+    What nobody has set is longer where an answer is slow to begin: see engine/deadline.py. `total` and `total_stream`
+    bound one attempt; the request's deadline bounds them all.
     """
 
     connect: float = 5
@@ -260,8 +258,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
     `head` is the serialised request line and headers (host, authorization, content-type …) without content-length,
     `head_stream` the same for a request whose answer is to be streamed.
-    `used_model`: `provider/model[:region]`, the `model` of the answer. `timeouts` are those of a stream,
-    `timeouts_whole` of a whole answer, whose head may come only when all of it is written.
+    `used_model`: `provider/model[:region]`, the `model` of the answer. `timeouts` are those of a stream until its first
+    content, `timeouts_whole` of a whole answer, whose head may come only when all of it is written.
 
     `place`: the value of `{region}` in its address. `signing`: `aws` or `google`, when the key cannot stand in the
     head. `inline`: part types it takes as bytes only, but for URLs that `named` matches. `replays`: the format of
@@ -280,7 +278,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     parameters: ParameterPlan
     protocol: str
     timeouts: Timeouts = Timeouts()
-    timeouts_whole: Timeouts = Timeouts(first_byte=SLOW_FIRST_BYTE_S)
+    timeouts_whole: Timeouts = Timeouts(first_byte=600)
     place: str = ""
     signing: str = ""
     inline: frozenset[str] = frozenset()

@@ -4,18 +4,27 @@ Until then a failure is an entry of metadata.routing and the next candidate may 
 and what fails is told to the caller. What each failure means is the error table's word.
 """
 
+import random
 from typing import Final
+
+import msgspec
 
 from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError, UpstreamError
+from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.reply import Chunk, Fold
-from llmgateway.domain.routing import Attempt, Deployment, HttpRequest
+from llmgateway.domain.routing import Deployment, HttpRequest, Timeouts
+from llmgateway.engine.clock import REAL, Clock
+from llmgateway.engine.course import Course
+from llmgateway.engine.deadline import allowed_s, hurried, patience
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.heal import healer
+from llmgateway.engine.health import Health
 from llmgateway.engine.media import inlined
 from llmgateway.engine.ports import Fetcher, Signer, Transport, UpstreamResponse
 from llmgateway.engine.recall import Recall
+from llmgateway.engine.tokens import estimate_text
 from llmgateway.wire.folding import truncated
 from llmgateway.wire.upstream import Decoder, Upstream
 
@@ -37,67 +46,137 @@ class Committed:
         self.response = response
 
 
-async def attempt(
-    exchange: Exchange,
-    chat: Chat,
-    *,
-    codecs: dict[str, Upstream],
-    transport: Transport,
-    fetcher: Fetcher,
-    signer: Signer | None = None,
-    recall: Recall | None = None,
-) -> Committed:
-    """Raises GatewayError once every candidate has failed, or one of them refused the request itself."""
+class Means(msgspec.Struct, kw_only=True):
+    """What attempts are made with. `draw` decides how long pauses are."""
+
+    codecs: dict[str, Upstream]
+    transport: Transport
+    fetcher: Fetcher
+    health: Health
+    clock: Clock = REAL
+    signer: Signer | None = None
+    recall: Recall | None = None
+    draw: random.Random = msgspec.field(default_factory=random.Random)
+
+
+async def attempt(exchange: Exchange, chat: Chat, *, means: Means, policy: RoutingPolicy) -> Committed:
+    """Raises GatewayError once all that may be tried has failed, or a provider refused the request itself.
+
+    A deployment that was committed is left `undecided` in the exchange: its health is told how the answer ends.
+    """
     plan = exchange.plan
     if plan is None:
         raise AssertionError("attempt needs a plan")  # a bug, not an input
+    course: Course | None = None
+    to = plan.candidates[0].deployments[0]
+    if len(plan.candidates) > 1 or len(plan.candidates[0].deployments) > 1:
+        course = Course(plan, health=means.health, policy=policy, draw=means.draw)
+        to = course.first()
+    limit_s = allowed_s(streamed=chat.streamed, asked_s=exchange.facts.timeout_s, policy=policy)
+    exchange.deadline_ns = exchange.started_ns + int(limit_s * 1_000_000_000)
     failures: list[UpstreamError] = []
-    for deployment in plan.deployments:
-        readable = chat
-        if deployment.inline and not _MEDIA.isdisjoint(chat.traits.needs):
-            readable = await inlined(chat, to=deployment, fetcher=fetcher)
-        if deployment.replays and recall is not None:
-            readable = recall.refilled(readable, project=exchange.key.project.id, to=deployment)
-        tried = exchange.begin(deployment)
+    while True:
         try:
-            return await _try(
-                exchange, readable, tried, codec=codecs[deployment.protocol], transport=transport, signer=signer
-            )
+            return await _try(exchange, chat, to, means=means, policy=policy)
         except UpstreamError as error:
-            exchange.failed(error)
+            lost(exchange, error, health=means.health)
             failures.append(error)
-            if not error.kind.retryable:
-                break
-    raise verdict(failures)
+            course = course or Course(plan, health=means.health, policy=policy, draw=means.draw)
+            step = course.after(to, error, left_s=_left_s(exchange))
+        if step is None:
+            raise verdict(failures)
+        to, pause_s = step
+        if pause_s:
+            await means.clock.sleep(pause_s)
+            if not means.health.open(to):
+                raise verdict(failures)
 
 
-async def _try(
-    exchange: Exchange, chat: Chat, tried: Attempt, *, codec: Upstream, transport: Transport, signer: Signer | None
-) -> Committed:
-    to = tried.deployment
+def lost(exchange: Exchange, error: UpstreamError, *, health: Health) -> None:
+    """The attempt under way has failed, before its content or behind it."""
+    exchange.failed(error)
+    to, exchange.undecided = exchange.undecided, None
+    if to is None:
+        return
+    if hurried(exchange, error):
+        health.left(to)
+    else:
+        health.failed(to, error)
+
+
+def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
+    """The committed attempt's verdict at the end of its exchange; none where the caller left, or the gateway failed."""
+    to, exchange.undecided = exchange.undecided, None
+    if to is None:
+        return
+    if not well:
+        health.left(to)
+        return
+    started_ns, first_ns = exchange.attempts[-1].started_ns, exchange.first_content_ns
+    streamed = exchange.chat is not None and exchange.chat.streamed
+    usage = exchange.usage
+    health.succeeded(
+        to,
+        ttft_ms=(first_ns - started_ns) / 1_000_000 if streamed and first_ns else None,
+        tokens=estimate_text(exchange.content_characters) if usage is None else usage.output_tokens,
+        seconds=(exchange.clock.now_ns() - started_ns) / 1_000_000_000,
+    )
+
+
+def _left_s(exchange: Exchange) -> float:
+    return (exchange.deadline_ns - exchange.clock.now_ns()) / 1_000_000_000
+
+
+async def _readable(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means) -> Chat:
+    """The request with what the deployment cannot look up by itself."""
+    if to.inline and not _MEDIA.isdisjoint(chat.traits.needs):
+        chat = await inlined(chat, to=to, fetcher=means.fetcher)
+    if to.replays and means.recall is not None:
+        chat = means.recall.refilled(chat, project=exchange.key.project.id, to=to)
+    return chat
+
+
+async def _try(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means, policy: RoutingPolicy) -> Committed:
+    """All that depends on the deployment is worked out for it here: body, parameters, limits."""
+    if to.replays or to.inline:
+        chat = await _readable(exchange, chat, to, means=means)
+    tried = exchange.begin(to)
+    own = to.provider.timeouts
+    total_s = min(own.total_stream if chat.streamed else own.total, _left_s(exchange))
+    if total_s <= 0:
+        raise UpstreamError(errors.UPSTREAM_TIMEOUT, "The request's time was over before an attempt.")
+    exchange.undecided = to
+    means.health.began(to)
+    codec = means.codecs[to.protocol]
     request, exchange.dropped = codec.build(chat, to=to)
     if chat.request.response_format is not None or chat.request.plugins is not None:
         _begin_healing(exchange, chat, to)
     if exchange.facts.hops or exchange.facts.simulator:
         request = _with_headers(request, exchange.facts, to=to)
-    if to.signing and signer is not None:
-        request = await signer.sign(request, to=to)
-    timeouts = to.timeouts if chat.streamed else to.timeouts_whole
-    response = await transport.send(request, timeouts=timeouts, total_s=_time_left_s(exchange, chat, tried))
+    if to.signing and means.signer is not None:
+        request = await means.signer.sign(request, to=to)
+    timeouts = _timeouts(exchange, chat, to, policy)
+    response = await means.transport.send(request, timeouts=timeouts, total_s=total_s)
     try:
         tried.status_code = response.status
-        if not 200 <= response.status < 300:
-            raise codec.error(response.status, response.headers, await response.body(limit=MAX_ERROR_BYTES), to=to)
-        if _is_stream(response, codec.stream_type, expected=chat.streamed, to=to):
-            return await _open_stream(exchange, chat, response, codec=codec, to=to)
-        chunk = codec.whole(await response.body(limit=MAX_WHOLE_BYTES), chat=chat, to=to)
-        if exchange.healer is not None:
-            chunk = exchange.healer.whole(chunk)
-        exchange.observe(chunk)
-        _refuse_empty(exchange, chunk, to)
+        return await _read(exchange, chat, response, codec=codec, to=to)
     except BaseException:
         response.close()
         raise
+
+
+async def _read(
+    exchange: Exchange, chat: Chat, response: UpstreamResponse, *, codec: Upstream, to: Deployment
+) -> Committed:
+    if not 200 <= response.status < 300:
+        raise codec.error(response.status, response.headers, await response.body(limit=MAX_ERROR_BYTES), to=to)
+    if _is_stream(response, codec.stream_type, expected=chat.streamed, to=to):
+        return await _open_stream(exchange, chat, response, codec=codec, to=to)
+    chunk = codec.whole(await response.body(limit=MAX_WHOLE_BYTES), chat=chat, to=to)
+    if exchange.healer is not None:
+        chunk = exchange.healer.whole(chunk)
+    exchange.observe(chunk)
+    _refuse_empty(exchange, chunk, to)
     response.close()
     return Committed([chunk], None, None)
 
@@ -109,16 +188,11 @@ def _begin_healing(exchange: Exchange, chat: Chat, to: Deployment) -> None:
         exchange.dropped = (*exchange.dropped, "plugins")
 
 
-def _time_left_s(exchange: Exchange, chat: Chat, tried: Attempt) -> float:
-    """What the request's deadline leaves to this attempt."""
-    timeouts = tried.deployment.provider.timeouts
-    deadline_s = timeouts.total_stream if chat.streamed else timeouts.total
-    if exchange.facts.timeout_s is not None and exchange.facts.timeout_s < deadline_s:
-        deadline_s = exchange.facts.timeout_s
-    left_s = deadline_s - (tried.started_ns - exchange.started_ns) / 1_000_000_000
-    if left_s <= 0:
-        raise UpstreamError(errors.UPSTREAM_TIMEOUT, f"The request's {deadline_s:g} s were over before an attempt.")
-    return left_s
+def _timeouts(exchange: Exchange, chat: Chat, to: Deployment, policy: RoutingPolicy) -> Timeouts:
+    """Worked out beforehand, unless the project has numbers of its own."""
+    if exchange.key.project.routing is not None:
+        return patience(to.provider.timeouts, to.mapping, streamed=chat.streamed, policy=policy)
+    return to.timeouts if chat.streamed else to.timeouts_whole
 
 
 def _with_headers(request: HttpRequest, facts: RequestFacts, *, to: Deployment) -> HttpRequest:
@@ -177,6 +251,8 @@ async def _open_stream(
             ended = ended or chunk.done
         held += chunks
         if chat.streamed and exchange.first_content_ns:
+            if "reasoning" in to.mapping.has:
+                response.bear(to.provider.timeouts.idle)
             return Committed(held, decoder, response)
         if received > MAX_WHOLE_BYTES or (len(held) > _HELD_CHUNKS and chat.streamed):
             raise UpstreamError(

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Final
 
 
 class Clock:
@@ -12,3 +13,6 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+REAL: Final = Clock()

@@ -13,6 +13,7 @@ from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.domain.routing import Attempt, Deployment, RoutePlan
 from llmgateway.domain.usage import Usage, cost_of
+from llmgateway.engine.clock import REAL, Clock
 from llmgateway.engine.heal import Healer
 from llmgateway.engine.recall import Recall, Thought
 
@@ -37,13 +38,19 @@ def _now_us() -> int:
 
 
 class Exchange(msgspec.Struct, kw_only=True):
-    """One request of one key. Times: `started_us` since 1970, `*_ns` of the monotonic clock (0 = not yet)."""
+    """One request of one key. Times: `started_us` since 1970, `*_ns` of the monotonic clock (0 = not yet).
+
+    `deadline_ns`: when all of it must be over. `undecided`: the deployment under way, whose health awaits a verdict.
+    """
 
     log_id: str
     key: ApiKey
     facts: RequestFacts
     started_us: int = msgspec.field(default_factory=_now_us)
-    started_ns: int = msgspec.field(default_factory=time.monotonic_ns)
+    started_ns: int = msgspec.field(default_factory=REAL.now_ns)
+    clock: Clock = REAL
+    deadline_ns: int = 0
+    undecided: Deployment | None = None
     chat: Chat | None = None
     plan: RoutePlan | None = None
     attempts: list[Attempt] = []
@@ -66,7 +73,7 @@ class Exchange(msgspec.Struct, kw_only=True):
         attempt = Attempt(
             deployment=deployment,
             log_id=f"{self.log_id}-{len(self.attempts) + 1}",
-            started_ns=time.monotonic_ns(),
+            started_ns=self.clock.now_ns(),
         )
         self.attempts.append(attempt)
         if len(self.attempts) > 1:
@@ -81,7 +88,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     def failed(self, error: UpstreamError) -> None:
         """The last attempt ended so."""
         attempt = self.attempts[-1]
-        self.ended(attempt, now_ns=time.monotonic_ns(), answered=self.relayed)
+        self.ended(attempt, now_ns=self.clock.now_ns(), answered=self.relayed)
         attempt.status_code = error.status_code or attempt.status_code
         attempt.error_type = error.kind.routing
         attempt.error_code = error.code or error.kind.code
@@ -101,7 +108,7 @@ class Exchange(msgspec.Struct, kw_only=True):
         wire = chunk.wire
         if wire is not None:
             if wire.content_bytes and not self.first_content_ns:
-                self.first_content_ns = time.monotonic_ns()
+                self.first_content_ns = self.clock.now_ns()
             self.content_characters += wire.content_bytes
             return
         for choice in chunk.choices:
@@ -132,7 +139,7 @@ class Exchange(msgspec.Struct, kw_only=True):
         characters = len(delta.content) if delta.content else 0
         if delta.reasoning:
             characters += len(delta.reasoning)
-            self.first_reasoning_ns = self.first_reasoning_ns or time.monotonic_ns()
+            self.first_reasoning_ns = self.first_reasoning_ns or self.clock.now_ns()
         for call in delta.tool_calls or ():
             if call.function:
                 characters += len(call.function.arguments or "") + len(call.function.name or "")
@@ -140,4 +147,4 @@ class Exchange(msgspec.Struct, kw_only=True):
             characters += len(delta.refusal)
         self.content_characters += characters
         if not self.first_content_ns and (characters or delta.has_content):
-            self.first_content_ns = time.monotonic_ns()
+            self.first_content_ns = self.clock.now_ns()

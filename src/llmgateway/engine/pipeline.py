@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 import time
 from collections.abc import Callable
 
@@ -13,8 +14,10 @@ from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.ids import LogIds
 from llmgateway.domain.reply import Chunk
-from llmgateway.engine.attempt import Committed, attempt, verdict
+from llmgateway.engine.attempt import Committed, Means, attempt, decide, lost, verdict
+from llmgateway.engine.clock import REAL, Clock
 from llmgateway.engine.exchange import Exchange, RequestFacts
+from llmgateway.engine.health import Health
 from llmgateway.engine.media import check_media
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.plan import plan_route
@@ -45,38 +48,45 @@ class Gateway:
         meters: Meters,
         report: Callable[[str, BaseException], None],
         signer: Signer | None = None,
+        health: Health | None = None,
+        clock: Clock = REAL,
+        draw: random.Random | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.journal = journal
         self.meters = meters
-        self._codecs = codecs
-        self._transport = transport
-        self._fetcher = fetcher
-        self._signer = signer
+        self.health = health or Health(snapshot.policy, clock=clock)
         self.recall = Recall()
+        self._means = Means(
+            codecs=codecs,
+            transport=transport,
+            fetcher=fetcher,
+            health=self.health,
+            clock=clock,
+            signer=signer,
+            recall=self.recall,
+            draw=draw or random.Random(),
+        )
+        self._clock = clock
+        self._fetcher = fetcher
         self._report = report
         self._ids = LogIds()
 
     async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         """One POST /v1/chat/completions, from its body to its last byte."""
-        exchange = Exchange(log_id=self._ids.next(), key=key, facts=facts)
+        clock = self._clock
+        exchange = Exchange(log_id=self._ids.next(), key=key, facts=facts, started_ns=clock.now_ns(), clock=clock)
         line = _Line(self, exchange, down)
         try:
             chat = exchange.chat = read_request(body)
-            exchange.plan = plan_route(chat, snapshot=self.snapshot)
+            snapshot = self.snapshot
+            exchange.plan = plan_route(chat, snapshot=snapshot)
             if "vision" in chat.traits.needs or "documents" in chat.traits.needs:
                 check_media(chat, fetcher=self._fetcher, to=exchange.plan.deployments)
             if chat.streamed:
                 down.stream(())
-            committed = await attempt(
-                exchange,
-                chat,
-                codecs=self._codecs,
-                transport=self._transport,
-                fetcher=self._fetcher,
-                signer=self._signer,
-                recall=self.recall,
-            )
+            policy = key.project.routing or snapshot.policy
+            committed = await attempt(exchange, chat, means=self._means, policy=policy)
             if chat.streamed:
                 await line.relay(chat, committed)
             else:
@@ -122,7 +132,7 @@ class _Line:
             metadata=settlement.metadata or b"{}",
             hide_reasoning=chat.hides_reasoning,
         )
-        self._record(settlement, then=lambda: self._down.send(200, (), body))
+        self._record(settlement, then=lambda: self._down.send(200, (), body), well=True)
 
     async def relay(self, chat: Chat, committed: Committed) -> None:
         """Hands on what comes until the provider is done, fails, or the caller leaves (then this is cancelled)."""
@@ -135,7 +145,7 @@ class _Line:
             if decoder is not None and not decoder.finished:
                 raise truncated(self._exchange.attempts[-1].deployment)
         except UpstreamError as error:
-            self._exchange.failed(error)
+            lost(self._exchange, error, health=self._gateway.health)
             self.fail(verdict([error]))
         else:
             self._finish(encoder)
@@ -203,11 +213,14 @@ class _Line:
         settlement = settle(self._exchange)
         usage, metadata = settlement.usage or b"{}", settlement.metadata or b"{}"
         last = encoder.final(usage=usage, metadata=metadata, extra=self._extra)
-        self._record(settlement, then=lambda: self._down.end(last))
+        self._record(settlement, then=lambda: self._down.end(last), well=True)
 
-    def _record(self, settlement: Settlement, *, then: Callable[[], None] | None = None) -> None:
+    def _record(self, settlement: Settlement, *, then: Callable[[], None] | None = None, well: bool = False) -> None:
         """The end of the exchange: only now, with the last bytes ready to follow the record, is it settled."""
-        self._exchange.settled = True
+        exchange = self._exchange
+        if exchange.undecided is not None:
+            decide(exchange, health=self._gateway.health, well=well)
+        exchange.settled = True
         self._gateway.meters.count(settlement.record)
         self._gateway.journal.append(settlement.record, then=then)
 

@@ -35,6 +35,10 @@ class UpstreamResponse(Protocol):
         """The whole body; UPSTREAM_ERROR once it exceeds `limit` bytes."""
         ...
 
+    def bear(self, idle_s: float) -> None:
+        """From now on so long a silence is borne, instead of the request's `idle`."""
+        ...
+
     def close(self) -> None:
         """Done with it: back to the pool when the body was read to its end, else the connection is closed at once."""
         ...

@@ -16,16 +16,15 @@ from llmgateway.catalog.lookup import Catalog, Resolution
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import (
-    SLOW_FIRST_BYTE_S,
     Credential,
     Deployment,
     Excluded,
     Mapping,
     Offer,
     Provider,
-    Timeouts,
 )
 from llmgateway.engine.address import Address, UnreachableError, located, speaks
+from llmgateway.engine.deadline import patience
 from llmgateway.wire.params import compile_parameters
 from llmgateway.wire.protocols import PROTOCOLS, Dialect
 from llmgateway.wire.quirks import quirks_for
@@ -189,8 +188,8 @@ class Snapshot:
                 tiers=dialect.tiers,
             ),
             protocol=protocol,
-            timeouts=_slow(provider.timeouts) if "reasoning" in mapping.has else provider.timeouts,
-            timeouts_whole=_slow(provider.timeouts),
+            timeouts=patience(provider.timeouts, mapping, streamed=True, policy=self.policy),
+            timeouts_whole=patience(provider.timeouts, mapping, streamed=False, policy=self.policy),
             place=address.place,
             signing=signing(address.auth, secret=credential.secret),
             inline=_inline(provider, dialect),
@@ -238,10 +237,3 @@ def _inline(provider: Provider, dialect: Dialect) -> frozenset[str]:
     """Part types that are sent as bytes: the protocol's, and what a row says of itself."""
     taken = dialect.inline | (_ALL_MEDIA if "inline_media" in provider.quirks else frozenset[str]())
     return taken - {"file"} if "file_urls" in provider.quirks else taken
-
-
-def _slow(timeouts: Timeouts) -> Timeouts:
-    """For answers whose head may come late: the operator's or the provider's own `first_byte` stands."""
-    if timeouts.first_byte != Timeouts().first_byte:
-        return timeouts
-    return msgspec.structs.replace(timeouts, first_byte=SLOW_FIRST_BYTE_S)

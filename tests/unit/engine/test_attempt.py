@@ -1,86 +1,26 @@
 """Trying deployments until one is committed: what counts as failed, what is tried next, and what is told at last."""
 
-import json
 from typing import Any
 
 import pytest
 
 from llmgateway.domain import errors
-from llmgateway.domain.errors import ErrorKind, GatewayError, UpstreamError
-from llmgateway.domain.routing import RoutePlan
-from llmgateway.engine.attempt import Committed, attempt
-from llmgateway.engine.exchange import Exchange, RequestFacts
-from llmgateway.wire.openai_chat.request import read_request
-from llmgateway.wire.openai_chat.upstream import OpenAIChat
+from llmgateway.domain.errors import ErrorKind, UpstreamError
+from tests.support.attempting import STREAM, WHOLE, Try, answered, text
 from tests.support.fakes import (
     DONE,
     EVENTS,
     FINISH,
     FIRST,
     JSON,
-    KEY,
     SECRET,
     USAGE,
-    FakeFetcher,
-    FakeTransport,
     Script,
     candidates,
     event,
-    request_body,
     says,
     whole,
 )
-
-WHOLE = Script(whole(), headers=JSON)
-STREAM = Script(FIRST, says("Hi"), FINISH, USAGE, DONE)
-
-
-class Try:
-    """One run of `attempt` over a plan made by hand."""
-
-    def __init__(
-        self, *scripts: Script | Exception, plan: RoutePlan | None = None, timeout_s: float | None = None
-    ) -> None:
-        self.transport = FakeTransport(*scripts)
-        facts = RequestFacts("request-1")
-        facts.timeout_s = timeout_s
-        self.exchange = Exchange(log_id="log", key=KEY, facts=facts)
-        self.exchange.plan = plan or candidates(*[f"p{number}" for number in range(1, len(scripts) + 1)])
-
-    async def run(self, **fields: Any) -> Committed:
-        self.exchange.chat = chat = read_request(request_body(**fields))
-        return await attempt(
-            self.exchange, chat, codecs={"openai-chat": OpenAIChat()}, transport=self.transport, fetcher=FakeFetcher()
-        )
-
-    async def refused(self, **fields: Any) -> GatewayError:
-        with pytest.raises(GatewayError) as raised:
-            await self.run(**fields)
-        return raised.value
-
-    @property
-    def told(self) -> list[tuple[str, int]]:
-        return [(tried.error_type, tried.status_code) for tried in self.exchange.attempts]
-
-    @property
-    def closed(self) -> list[bool]:
-        return [response.closed or response.released for response in self.transport.responses]
-
-
-def text(committed: Committed) -> str:
-    """What is told so far, by deltas and by events that are forwarded."""
-    told: list[str] = []
-    for chunk in committed.chunks:
-        told += [choice.delta.content or "" for choice in chunk.choices]
-        for tail in chunk.wire.tails if chunk.wire is not None else ():
-            told += [choice["delta"]["content"] for choice in json.loads(b'{"choices":' + tail)["choices"]]
-    return "".join(told)
-
-
-def answered(status: int, message: str = "", *, headers: tuple[tuple[bytes, bytes], ...] = (), **fields: Any) -> Script:
-    body = b'{"error":{"message":"%b","code":%b}}' % (message.encode(), str(fields.get("code", "null")).encode())
-    return Script(body, status=status, headers=(*JSON, *headers))
-
 
 # Commitment
 
@@ -349,37 +289,6 @@ async def test_an_endless_stream_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     one = Try(Script(FIRST, *[b": comment\n\n" * 100] * 100))
     assert (await one.refused()).kind is errors.UPSTREAM_ERROR
     assert one.transport.responses[0].reads < 20
-
-
-@pytest.mark.parametrize(("stream", "total_s"), [(False, 600), (True, 1200)])
-async def test_an_attempt_gets_what_is_left_of_the_deadline(stream: bool, total_s: float) -> None:
-    one = Try(STREAM if stream else WHOLE)
-    one.exchange.started_ns -= 100_000_000_000
-    await one.run(stream=stream)
-    assert one.transport.totals_s[0] == pytest.approx(total_s - 100, abs=5)
-
-
-async def test_a_caller_may_ask_for_less_time_but_not_for_more() -> None:
-    for asked_s, given_s in ((5, 5), (100_000, 600)):
-        one = Try(WHOLE, timeout_s=asked_s)
-        await one.run()
-        assert one.transport.totals_s[0] == pytest.approx(given_s, abs=1)
-
-
-async def test_past_the_deadline_nothing_is_sent() -> None:
-    one = Try(WHOLE, timeout_s=5)
-    one.exchange.started_ns -= 6_000_000_000
-    assert (await one.refused()).kind is errors.UPSTREAM_TIMEOUT
-    assert one.transport.requests == []
-
-
-async def test_a_whole_answer_is_waited_for_longer_than_the_head_of_a_stream() -> None:
-    patience = []
-    for stream in (False, True):
-        one = Try(STREAM if stream else WHOLE)
-        await one.run(stream=stream)
-        patience.append(one.transport.timeouts[0].first_byte)
-    assert patience == [600, 120]
 
 
 async def test_the_simulators_header_goes_to_simulator_rows_only() -> None:

@@ -124,6 +124,9 @@ class SimulatedResponse:
             parts.append(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def bear(self, idle_s: float) -> None:
+        self._playing.idle_s = idle_s
+
     def close(self) -> None:
         self._playing.leave()
 
@@ -152,7 +155,7 @@ class _Playing:
         self._monotonic = monotonic
         self._arrived = monotonic()
         self._deadline = deadline
-        self._idle_s = idle_s
+        self.idle_s = idle_s
         self._remaining: int | None = None
         self._status = 0
 
@@ -175,7 +178,7 @@ class _Playing:
     async def read(self) -> bytes:
         if self._remaining == 0:
             return b""
-        patience_s = self._idle_s
+        patience_s = self.idle_s
         while self._steps:
             if isinstance(self._steps[0], Data):
                 return self._available()

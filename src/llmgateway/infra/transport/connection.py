@@ -176,6 +176,12 @@ class Connection(asyncio.Protocol):
             self._resume()
         self._bound(exchange, limit=exchange.limit)
 
+    def bear(self, idle_s: float) -> None:
+        """Another patience with silence, from now on."""
+        if idle_s != self._idle_s:
+            self._idle_s = idle_s
+            self.deadline = min(self._now() + idle_s, self._total_at)
+
     def release(self) -> None:
         """Whatever still comes is dropped; soon the answer has ended or the connection is closed."""
         self._released = True

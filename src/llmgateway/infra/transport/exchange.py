@@ -132,6 +132,11 @@ class Exchange:
             raise unreadable(self.peer, f"is larger than {limit} bytes", status_code=self.status)
         return body
 
+    def bear(self, idle_s: float) -> None:
+        connection = self.connection
+        if connection is not None:
+            connection.bear(idle_s)
+
     def close(self) -> None:
         connection = self.connection
         if connection is not None:
