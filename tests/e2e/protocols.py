@@ -28,4 +28,5 @@ def configuration(simulator: Simulator) -> str:
         custom_provider(f"sim-{protocol}", simulator.url + prefix, patience, protocol=protocol)
         for protocol, prefix in PREFIXES.items()
     ]
-    return "\n".join(("[server]\nkeep_alive_s = 5\n", *providers, static_key()))
+    once = "[routing]\nsame_credential_retries = 0\n"
+    return "\n".join(("[server]\nkeep_alive_s = 5\n", once, *providers, static_key()))

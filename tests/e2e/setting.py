@@ -15,6 +15,8 @@ from tests.support.told_upstream import ToldUpstream
 
 _IMPATIENT: Final = "timeout_s = { connect = 2, first_byte = 0.5, idle = 0.5 }"
 _SERVER: Final = "[server]\nkeep_alive_s = 1\n"
+_ONCE: Final = "[routing]\nsame_credential_retries = 0\n"
+"""One attempt per request: what each fault looks like, not what is done about it."""
 METERED_KEY: Final = "sk-key-whose-costs-are-added-up"
 UPSTREAM_KEY: Final = "sk-canary-of-the-provider-0123456789abcdef"
 
@@ -101,6 +103,7 @@ def configuration(simulator: Simulator, upstream: ToldUpstream) -> str:
     return "\n".join(
         (
             _SERVER,
+            _ONCE,
             custom_provider("sim", simulator.base_url, _IMPATIENT, key=UPSTREAM_KEY),
             custom_provider("clean", simulator.base_url, _IMPATIENT, "clean = true", key=UPSTREAM_KEY),
             custom_provider("patient", simulator.base_url, "timeout_s = { first_byte = 2 }"),

@@ -167,6 +167,7 @@ class Assembly:
 
     def _swap(self) -> None:
         self._snapshot = self.gateway.snapshot = self._build()
+        self.gateway.health.policy = self._snapshot.policy
 
     async def _poll(self) -> None:
         """Changes of keys made by other processes take effect within a second, and so does a new day."""

@@ -31,6 +31,7 @@ from llmgateway.wire.upstream import Decoder, Upstream
 MAX_WHOLE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERROR_BYTES: Final = 1024 * 1024
 _HELD_CHUNKS: Final = 1000
+_SECOND_NS: Final = 1_000_000_000
 _JSON: Final = b"json"
 _MEDIA: Final = frozenset(("vision", "documents"))
 
@@ -68,12 +69,13 @@ async def attempt(exchange: Exchange, chat: Chat, *, means: Means, policy: Routi
     if plan is None:
         raise AssertionError("attempt needs a plan")  # a bug, not an input
     course: Course | None = None
-    to = plan.candidates[0].deployments[0]
-    if len(plan.candidates) > 1 or len(plan.candidates[0].deployments) > 1:
+    pool = plan.candidates[0].deployments
+    to = pool[0]
+    if len(plan.candidates) > 1 or len(pool) > 1:
         course = Course(plan, health=means.health, policy=policy, draw=means.draw)
         to = course.first()
     limit_s = allowed_s(streamed=chat.streamed, asked_s=exchange.facts.timeout_s, policy=policy)
-    exchange.deadline_ns = exchange.started_ns + int(limit_s * 1_000_000_000)
+    exchange.deadline_ns = exchange.started_ns + int(limit_s * _SECOND_NS)
     failures: list[UpstreamError] = []
     while True:
         try:
@@ -82,7 +84,8 @@ async def attempt(exchange: Exchange, chat: Chat, *, means: Means, policy: Routi
             lost(exchange, error, health=means.health)
             failures.append(error)
             course = course or Course(plan, health=means.health, policy=policy, draw=means.draw)
-            step = course.after(to, error, left_s=_left_s(exchange))
+            left_s = (exchange.deadline_ns - means.clock.now_ns()) / _SECOND_NS
+            step = course.after(to, error, left_s=left_s)
         if step is None:
             raise verdict(failures)
         to, pause_s = step
@@ -119,12 +122,8 @@ def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
         to,
         ttft_ms=(first_ns - started_ns) / 1_000_000 if streamed and first_ns else None,
         tokens=estimate_text(exchange.content_characters) if usage is None else usage.output_tokens,
-        seconds=(exchange.clock.now_ns() - started_ns) / 1_000_000_000,
+        seconds=(exchange.clock.now_ns() - started_ns) / _SECOND_NS,
     )
-
-
-def _left_s(exchange: Exchange) -> float:
-    return (exchange.deadline_ns - exchange.clock.now_ns()) / 1_000_000_000
 
 
 async def _readable(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means) -> Chat:
@@ -142,7 +141,8 @@ async def _try(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means, 
         chat = await _readable(exchange, chat, to, means=means)
     tried = exchange.begin(to)
     own = to.provider.timeouts
-    total_s = min(own.total_stream if chat.streamed else own.total, _left_s(exchange))
+    left_s = (exchange.deadline_ns - tried.started_ns) / _SECOND_NS
+    total_s = min(own.total_stream if chat.streamed else own.total, left_s)
     if total_s <= 0:
         raise UpstreamError(errors.UPSTREAM_TIMEOUT, "The request's time was over before an attempt.")
     exchange.undecided = to

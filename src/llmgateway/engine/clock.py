@@ -2,14 +2,18 @@
 
 import asyncio
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 
 class Clock:
     """Monotonic; a pause is a sleep of the event loop's."""
 
-    def now_ns(self) -> int:
-        return time.monotonic_ns()
+    if TYPE_CHECKING:
+
+        def now_ns(self) -> int: ...
+
+    else:
+        now_ns = staticmethod(time.monotonic_ns)  # no frame of its own: a request asks seven times
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
