@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 REAL := $(VENV)/.installed-real
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve simulate test lint format bench soak catalog conformance local-model test-real test-clients fuzz requirements clean
+.PHONY: help install serve simulate test lint format bench soak catalog conformance tokens local-model test-real test-clients fuzz requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ catalog: $(DEV) ## rebuild the model catalogue from its sources, and docs/parame
 
 conformance: $(DEV) ## play the recorded traffic of real providers; writes docs/conformance.md
 	@$(BIN)/python -m tests.wire.conformance $(ARGS)
+
+tokens: $(DEV) ## measure the token estimate on recorded prompts; writes docs/tokens.md
+	@$(BIN)/python -m tests.wire.token_errors $(ARGS)
 
 local-model: $(RUNTIME) $(REAL) ## a small real model on http://127.0.0.1:8080 (installs llama.cpp's server)
 	@exec $(BIN)/python -m tests.support.real_model --port 8080 $(ARGS)
