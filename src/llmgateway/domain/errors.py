@@ -111,6 +111,16 @@ UPSTREAM_QUOTA = ErrorKind(
     should_retry=False,
     routing="auth_error",
 )
+UPSTREAM_FORBIDDEN = ErrorKind(
+    "upstream_forbidden",
+    502,
+    "upstream_error",
+    "upstream_auth_error",
+    blames="credential",
+    retryable=True,
+    should_retry=False,
+    routing="auth_error",
+)
 UPSTREAM_ERROR = ErrorKind(
     "upstream_error",
     502,

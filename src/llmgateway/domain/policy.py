@@ -62,6 +62,7 @@ class RoutingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     bench_auth_probe_s: Seconds = 600
     bench_quota_s: Seconds = 600
     bench_forbidden_s: Seconds = 60
+    bench_limited_s: Seconds = 5
     first_byte_slow_s: Seconds = 600
     idle_reasoning_s: Seconds = 300
     deadline_s: Seconds = 600

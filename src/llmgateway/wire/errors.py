@@ -26,9 +26,21 @@ _POLICY: Final = re.compile(
 )
 _QUOTA: Final = re.compile(
     r"insufficient.{0,3}(quota|balance|credit|funds)|exceeded your current quota|"
-    r"billing.{0,3}(hard.{0,3}limit|not.active)",
+    r"billing.{0,3}(hard.{0,3}limit|not.active)|(have|has) any credits|(run out of|used all).{0,15}credits|"
+    r"spending.limit|key limit exceeded",
     re.IGNORECASE,
 )
+_KEY: Final = re.compile(
+    r"\bkeys?\b|(api|access|subscription).?key|credential|signature|authenti|unrecognized.?client|authorization header|"
+    r"(access|auth|bearer|security|client|session|expired).?token|token.{0,20}(expired|revoked|invalid)",
+    re.IGNORECASE,
+)
+"""What a 403 says that is about the key itself, whatever it was used for."""
+_SCOPE: Final = re.compile(r"\b(model|deployment|resource|engine)s?\b", re.IGNORECASE)
+_KEY_REFUSED: Final = re.compile(r"incorrect( |%20)api( |%20)key( |%20)provided|api key not valid", re.IGNORECASE)
+"""A 400 of xAI (github.com/continuedev/continue/issues/10778) and of Google; how it begins, since a caller's words may
+be quoted further on."""
+_GONE: Final = re.compile(r"model.?(not.?(found|available)|decommissioned|deprecated)|invalid.?model", re.IGNORECASE)
 _OVERLOADED: Final = re.compile(r"overload|unavailable|timeout|internal|server_error|api_error|capacity", re.IGNORECASE)
 _RATE: Final = re.compile(r"rate.?limit|too many requests|resource.?exhausted|throttl", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?i)(bearer\s+|(?:sk|gsk|xai|llmgw|key)[-_])[A-Za-z0-9._\-]{8,}")
@@ -86,15 +98,18 @@ def _kind(status: int, said: _Said, to: Deployment) -> ErrorKind:
     words = " ".join(filter(None, (said.message, said.code, said.type)))
     if status in (401, 402, 403, 429):
         return _credential_kind(status, words, said)
+    if status == 400 and _KEY_REFUSED.match(said.message or ""):
+        return errors.UPSTREAM_AUTH
     if status == 408:
         return errors.UPSTREAM_TIMEOUT
     if status == errors.LOOP_DETECTED.status and said.code == errors.LOOP_DETECTED.code:
         return errors.LOOP_DETECTED
     if status == 413 or (status in (400, 422) and _CONTEXT.search(words)):
         return errors.UPSTREAM_CONTEXT
-    if status in (404, 405):
+    gone = status == 400 and _GONE.fullmatch(said.code or said.type or "") is not None
+    if gone or status in (404, 405):
         any_model = to.provider.custom and to.provider.any_model
-        return errors.UPSTREAM_MODEL_NOT_FOUND if any_model and status == 404 else errors.UPSTREAM_ERROR
+        return errors.UPSTREAM_MODEL_NOT_FOUND if any_model and status != 405 else errors.UPSTREAM_ERROR
     if 400 <= status < 500 and status != 409:
         return errors.UPSTREAM_CONTENT_FILTER if status == 400 and _is_policy(said) else errors.UPSTREAM_REFUSED
     return errors.UPSTREAM_ERROR
@@ -102,12 +117,15 @@ def _kind(status: int, said: _Said, to: Deployment) -> ErrorKind:
 
 def _credential_kind(status: int, words: str, said: _Said) -> ErrorKind:
     """Groq's rate limits point at its billing page, so that a code that says rate limit is believed first."""
-    if status == 403 and _POLICY.search(words):
+    names_key = _KEY.search(words) is not None and _SCOPE.search(words) is None
+    if status == 403 and (_is_policy(said) or (not names_key and _POLICY.search(words))):
         return errors.UPSTREAM_CONTENT_FILTER
     limited = _RATE.search(said.code or "") is not None
-    if status == 402 or (status == 429 and not limited and _QUOTA.search(words)):
+    if status == 402 or (status in (403, 429) and not limited and _QUOTA.search(words)):
         return errors.UPSTREAM_QUOTA
-    return errors.UPSTREAM_RATE_LIMITED if status == 429 else errors.UPSTREAM_AUTH
+    if status == 429:
+        return errors.UPSTREAM_RATE_LIMITED
+    return errors.UPSTREAM_AUTH if status == 401 or names_key else errors.UPSTREAM_FORBIDDEN
 
 
 def _is_policy(said: _Said) -> bool:
@@ -127,6 +145,8 @@ def _message(kind: ErrorKind, status: int, said: _Said, to: Deployment) -> str:
     provider = to.provider.id
     if kind is errors.UPSTREAM_AUTH:
         return f"{provider} rejected the gateway's credential (status {status})."
+    if kind is errors.UPSTREAM_FORBIDDEN:
+        return f"{provider} does not let the gateway's credential use this model (status {status})."
     if kind is errors.UPSTREAM_QUOTA:
         return f"{provider} says the gateway's account is out of quota or credit (status {status})."
     if not said.message:

@@ -60,6 +60,7 @@ def test_the_callers_own_fault_is_not_tried_elsewhere_but_for_a_longer_context(k
         (errors.UPSTREAM_RATE_LIMITED, "rate_limited"),
         (errors.UPSTREAM_AUTH, "auth_error"),
         (errors.UPSTREAM_QUOTA, "auth_error"),
+        (errors.UPSTREAM_FORBIDDEN, "auth_error"),
         (errors.UPSTREAM_ERROR, "upstream_error"),
         (errors.UPSTREAM_UNREACHABLE, "network_error"),
         (errors.UPSTREAM_TIMEOUT, "timeout"),

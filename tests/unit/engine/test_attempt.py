@@ -135,7 +135,7 @@ FAILURES: list[tuple[str, Script | Exception, tuple[str, int], ErrorKind]] = [
     ("409", answered(409), ("upstream_error", 409), errors.UPSTREAM_ERROR),
     ("401", answered(401), ("auth_error", 401), errors.UPSTREAM_AUTH),
     ("402", answered(402), ("auth_error", 402), errors.UPSTREAM_QUOTA),
-    ("403", answered(403), ("auth_error", 403), errors.UPSTREAM_AUTH),
+    ("403", answered(403), ("auth_error", 403), errors.UPSTREAM_FORBIDDEN),
     ("404", answered(404), ("upstream_error", 404), errors.UPSTREAM_ERROR),
     ("413", answered(413), ("client_error", 413), errors.UPSTREAM_CONTEXT),
     ("not JSON", Script(b"<html>", headers=JSON), ("upstream_error", 200), errors.UPSTREAM_ERROR),

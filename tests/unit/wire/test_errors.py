@@ -52,7 +52,28 @@ ROWS: list[tuple[int, dict[str, object], ErrorKind]] = [
     (400, {"code": "content_filter", "message": "x"}, errors.UPSTREAM_CONTENT_FILTER),
     (403, {"message": "flagged by moderation"}, errors.UPSTREAM_CONTENT_FILTER),
     (401, {"message": "x"}, errors.UPSTREAM_AUTH),
-    (403, {"message": "x"}, errors.UPSTREAM_AUTH),
+    (403, {"message": "x"}, errors.UPSTREAM_FORBIDDEN),
+    (403, {"message": "Invalid API key."}, errors.UPSTREAM_AUTH),
+    (403, {"message": "The security token included in the request is expired"}, errors.UPSTREAM_AUTH),
+    (403, {"code": "UnrecognizedClientException"}, errors.UPSTREAM_AUTH),
+    (403, {"message": "Your API key was disabled for a policy violation."}, errors.UPSTREAM_AUTH),
+    (403, {"message": "Your API key does not have permission to use the model m."}, errors.UPSTREAM_FORBIDDEN),
+    (403, {"message": "You don't have access to the model with the specified model ID."}, errors.UPSTREAM_FORBIDDEN),
+    (403, {"message": "Access denied due to Virtual Network/Firewall rules."}, errors.UPSTREAM_FORBIDDEN),
+    (403, {"code": "content_policy_violation", "message": "The key question."}, errors.UPSTREAM_CONTENT_FILTER),
+    (403, {"message": "Your newly created team doesn't have any credits or licenses yet."}, errors.UPSTREAM_QUOTA),
+    (403, {"message": "Key limit exceeded"}, errors.UPSTREAM_QUOTA),
+    (
+        429,
+        {"message": "Your team has either used all available credits or reached its monthly spending limit."},
+        errors.UPSTREAM_QUOTA,
+    ),
+    (400, {"message": "Incorrect API key provided: na***ys. You can obtain one."}, errors.UPSTREAM_AUTH),
+    (400, {"message": "Incorrect%20API%20key%20provided:%20ba***na."}, errors.UPSTREAM_AUTH),
+    (400, {"message": "Invalid role: 'Incorrect API key provided: x'"}, errors.UPSTREAM_REFUSED),
+    (400, {"code": "model_decommissioned", "message": "x"}, errors.UPSTREAM_ERROR),
+    (400, {"type": "invalid_model", "message": "x"}, errors.UPSTREAM_ERROR),
+    (400, {"code": "invalid_model_parameter", "message": "x"}, errors.UPSTREAM_REFUSED),
     (402, {"message": "x"}, errors.UPSTREAM_QUOTA),
     (429, {"code": "insufficient_quota", "message": "You exceeded your current quota"}, errors.UPSTREAM_QUOTA),
     (429, {"code": "rate_limit_exceeded", "message": "Upgrade at /settings/billing"}, errors.UPSTREAM_RATE_LIMITED),
@@ -74,8 +95,10 @@ def test_the_status_and_then_the_words_decide_the_row(status: int, body: dict[st
     assert error.status_code == status
 
 
-def test_a_model_unknown_to_a_provider_of_any_model_is_the_callers_mistake() -> None:
-    error = read_error(404, (), b'{"error":{"message":"no such model"}}', to=deployment(custom=True, any_model=True))
+@pytest.mark.parametrize("status", [404, 400])
+def test_a_model_unknown_to_a_provider_of_any_model_is_the_callers_mistake(status: int) -> None:
+    body = b'{"error":{"message":"no such model","code":"model_not_found"}}'
+    error = read_error(status, (), body, to=deployment(custom=True, any_model=True))
     assert error.kind is errors.UPSTREAM_MODEL_NOT_FOUND
 
 

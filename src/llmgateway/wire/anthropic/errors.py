@@ -25,13 +25,15 @@ _STATUSES: Final = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-_UNPAID: Final = re.compile(rb"credit balance is too low", re.IGNORECASE)
+_UNPAID: Final = re.compile(rb"(your )?credit balance is too low", re.IGNORECASE)
+_UNPAID_BODY: Final = re.compile(rb'"message"\s*:\s*"(your )?credit balance is too low', re.IGNORECASE)
+"""How the words begin: further on they may quote the caller, who must not be able to set a credential aside."""
 _FILTERED: Final = re.compile(rb"blocked by content filtering", re.IGNORECASE)
 
 
 def http_error(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, to: Deployment) -> UpstreamError:
     """The error of a non-2xx answer. An account without credit, and an answer that was filtered, come as plain 400s."""
-    error = read_error(402 if status == 400 and _UNPAID.search(body) else status, headers, body, to=to)
+    error = read_error(402 if status == 400 and _UNPAID_BODY.search(body) else status, headers, body, to=to)
     error.status_code = status
     return _filtered(error) if status == 400 and _FILTERED.search(body) else error
 
@@ -44,7 +46,7 @@ def told_error(source: Any, *, to: Deployment) -> UpstreamError:
     if status is not None:
         error = {**error, "status": status}
     words = str(error.get("message")).encode("utf-8", "replace")
-    if _UNPAID.search(words):
+    if _UNPAID.match(words):
         error = {**error, "status": 402}
     failure = in_band_error(error, to=to)
     return _filtered(failure) if _FILTERED.search(words) else failure

@@ -19,8 +19,12 @@ from llmgateway.wire.spans import value_of
 _KEY_REASONS: Final = frozenset(
     ("API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "ACCESS_TOKEN_EXPIRED", "ACCOUNT_STATE_INVALID", "CONSUMER_INVALID")
 )
-_ACCOUNT: Final = re.compile(r"API key (not valid|expired)|location is not supported|enable billing", re.IGNORECASE)
-"""The key, or where or how its account is registered: another credential or provider may serve the same request."""
+_ACCOUNT: Final = re.compile(
+    r"API key (not valid|expired)|(User )?location is not supported|Gemini API free tier is not available",
+    re.IGNORECASE,
+)
+"""The key, or where or how its account is registered: another credential or provider may serve the same request. Only
+how the words begin counts: further on they may quote the caller."""
 _SECONDS: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _LONGEST_S: Final = 86_400.0
 
@@ -62,7 +66,7 @@ def _refined(
 ) -> UpstreamError:
     details = said.details or []
     if status in (400, 403) and (
-        any(detail.reason in _KEY_REASONS for detail in details) or _ACCOUNT.search(said.message or "")
+        any(detail.reason in _KEY_REASONS for detail in details) or _ACCOUNT.match(said.message or "")
     ):
         message = f"{to.provider.id} rejected the gateway's credential (status {status})."
         error = UpstreamError(UPSTREAM_AUTH, message, status_code=status if status_code is None else status_code)

@@ -48,7 +48,7 @@ def failure(body: bytes) -> UpstreamError:
         (400, "ThrottlingException:http://internal.amazon.com/coral/", errors.UPSTREAM_RATE_LIMITED),
         (400, "ServiceQuotaExceededException", errors.UPSTREAM_RATE_LIMITED),
         (400, "ValidationException", errors.UPSTREAM_REFUSED),
-        (403, "AccessDeniedException", errors.UPSTREAM_AUTH),
+        (403, "AccessDeniedException", errors.UPSTREAM_FORBIDDEN),
         (403, "UnrecognizedClientException", errors.UPSTREAM_AUTH),
         (400, "ExpiredTokenException", errors.UPSTREAM_AUTH),
         (400, "IncompleteSignature", errors.UPSTREAM_AUTH),
@@ -60,7 +60,7 @@ def failure(body: bytes) -> UpstreamError:
         (424, "", errors.UPSTREAM_ERROR),
         (408, "ModelTimeoutException", errors.UPSTREAM_TIMEOUT),
         (404, "ResourceNotFoundException", errors.UPSTREAM_ERROR),
-        (403, "", errors.UPSTREAM_AUTH),
+        (403, "", errors.UPSTREAM_FORBIDDEN),
         (400, "NewException", errors.UPSTREAM_REFUSED),
     ],
 )
@@ -68,7 +68,7 @@ def test_the_class_decides_what_the_status_only_hints_at(status: int, kind: str,
     error = refused(status, kind)
     assert error.kind is told
     assert error.status_code == status
-    assert ("Words." in error.message) is (told is not errors.UPSTREAM_AUTH)
+    assert ("Words." in error.message) is (told not in (errors.UPSTREAM_AUTH, errors.UPSTREAM_FORBIDDEN))
 
 
 @pytest.mark.parametrize(
