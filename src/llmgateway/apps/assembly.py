@@ -213,7 +213,7 @@ class Assembly:
         from llmgateway.infra.telemetry import renderer  # noqa: PLC0415 - only a process that is scraped pays for it
 
         if self._render is None:
-            self._render = renderer(self.meters, gauges=self._gauges)
+            self._render = renderer(self.meters, gauges=self._gauges, health=self.gateway.health)
         return self._render()
 
     def _gauges(self) -> dict[str, float]:

@@ -23,12 +23,23 @@ Subject = str | tuple[str, str]
 class Standing:
     """Failures in a row of one subject, and its rest. Times are nanoseconds of the clock, 0 = not.
 
-    `until_ns`: when the rest ends. `probe_ns`: until when an attempt under way is waited for. `half_open`: after its
-    rest one attempt at a time goes there, until one succeeds. `tried`: used during its rest, for want of another.
-    `only`: the offer that its failures came from, "" = several.
+    `only`: the offer that its failures came from, "" = several. `until_ns`: when its rest ends. `half_open`: after its
+    rest one attempt at a time goes there, until one succeeds. `probe_ns`: until when that one is waited for. `tried`:
+    used during its rest, for want of another. `limited`: the offer that met a rate limit last, until `limited_ns`.
     """
 
-    __slots__ = ("failures", "half_open", "only", "probe_ns", "provider", "rest_s", "tried", "until_ns")
+    __slots__ = (
+        "failures",
+        "half_open",
+        "limited",
+        "limited_ns",
+        "only",
+        "probe_ns",
+        "provider",
+        "rest_s",
+        "tried",
+        "until_ns",
+    )
 
     def __init__(self, provider: str, only: str) -> None:
         self.provider = provider
@@ -39,12 +50,14 @@ class Standing:
         self.probe_ns = 0
         self.half_open = False
         self.tried = False
+        self.limited = ""
+        self.limited_ns = 0
 
     def bench(self, seconds: float, *, now_ns: int, half_open: bool) -> None:
         self.rest_s = seconds
         self.until_ns = max(self.until_ns, now_ns + int(seconds * SECOND_NS))
+        self.half_open = self.half_open or half_open
         self.probe_ns = 0
-        self.half_open = half_open
         self.tried = False
 
     def open(self, now_ns: int) -> bool:
@@ -72,6 +85,12 @@ class Benches:
         standing = self._standings.get(offer)
         return standing is not None and not standing.open(now_ns)
 
+    def resting(self, *, now_ns: int) -> Iterator[tuple[str, Subject]]:
+        """Who rests, or is being probed after it, and of which provider."""
+        for subject, standing in self._standings.items():
+            if not standing.open(now_ns):
+                yield standing.provider, subject
+
     def began(self, to: Deployment, *, now_ns: int, lease_s: float) -> None:
         """Takes the probe of whoever's rest is over. An attempt that tells nothing holds it for `lease_s` at most."""
         for standing in self._of(to):
@@ -93,42 +112,71 @@ class Benches:
             standing.probe_ns = 0
 
     def failed(self, to: Deployment, error: UpstreamError, *, now_ns: int, policy: RoutingPolicy) -> None:
-        """By the row of the error; a row that blames nobody here gives the probe back."""
+        """By the row of the error. One that blames neither credential nor deployment is no verdict."""
         kind = error.kind
         if kind.blames == "deployment":
-            self._failed(to, now_ns=now_ns, policy=policy)
-        elif kind is errors.UPSTREAM_RATE_LIMITED:
-            self._limited(to, error.retry_after_s, now_ns=now_ns, policy=policy)
-        elif kind is errors.UPSTREAM_QUOTA:
-            self._standing(to.credential.fingerprint, to).bench(policy.bench_quota_s, now_ns=now_ns, half_open=True)
-        elif kind.blames == "credential":
-            self._standing(to.credential.fingerprint, to).bench(
-                policy.bench_auth_probe_s, now_ns=now_ns, half_open=True
+            self._fell(to, now_ns=now_ns, policy=policy)
+            return
+        if self._standings:
+            self.left(to)
+        if kind.blames != "credential":
+            return
+        credential = to.credential.fingerprint
+        if kind is errors.UPSTREAM_RATE_LIMITED:
+            self._limit(to, error.retry_after_s, now_ns=now_ns, policy=policy)
+        elif kind is errors.UPSTREAM_FORBIDDEN:
+            self._standing((credential, to.used_model), to).bench(
+                policy.bench_forbidden_s, now_ns=now_ns, half_open=True
             )
         else:
-            self.left(to)
+            rest_s = policy.bench_quota_s if kind is errors.UPSTREAM_QUOTA else policy.bench_auth_probe_s
+            self._standing(credential, to).bench(rest_s, now_ns=now_ns, half_open=True)
 
-    def _failed(self, to: Deployment, *, now_ns: int, policy: RoutingPolicy) -> None:
-        for subject in _subjects(to):
-            standing = self._standing(subject, to)
-            if standing.only != to.used_model:
-                standing.only = ""
-            if not standing.until_ns or (now_ns >= standing.until_ns and not standing.half_open):
-                standing.failures += 1
-                altogether = subject == to.credential.fingerprint
-                if standing.failures >= policy.bench_failures and not (altogether and standing.only):
-                    standing.bench(policy.bench_s, now_ns=now_ns, half_open=True)
-            elif standing.probe_ns:
-                longer = min(2 * standing.rest_s, max(policy.bench_max_s, standing.rest_s))
-                standing.bench(longer, now_ns=now_ns, half_open=True)
+    def _fell(self, to: Deployment, *, now_ns: int, policy: RoutingPolicy) -> None:
+        """One more failure in a row. Those of attempts that began before a rest do not prolong it, and a model that is
+        known to fail tells nothing of the credential.
+        """
+        offer, credential = to.used_model, to.credential.fingerprint
+        known = self._standing(offer, to).half_open
+        self._count(offer, to, now_ns=now_ns, policy=policy)
+        self._count((credential, offer), to, now_ns=now_ns, policy=policy)
+        whole = self._standing(credential, to)
+        if known:
+            whole.probe_ns = 0
+            return
+        if whole.failures and whole.only != offer:
+            whole.only = ""
+        elif not whole.failures:
+            whole.only = offer
+        self._count(credential, to, now_ns=now_ns, policy=policy)
 
-    def _limited(self, to: Deployment, retry_after_s: float | None, *, now_ns: int, policy: RoutingPolicy) -> None:
-        pair = self._standing((to.credential.fingerprint, to.used_model), to)
-        if retry_after_s is None:
-            if now_ns < pair.until_ns:
-                return
-            retry_after_s = min(2 * pair.rest_s, policy.bench_s) or 5.0
-        pair.bench(min(retry_after_s, policy.bench_max_s), now_ns=now_ns, half_open=False)
+    def _count(self, subject: Subject, to: Deployment, *, now_ns: int, policy: RoutingPolicy) -> None:
+        standing = self._standing(subject, to)
+        if standing.probe_ns:
+            longer_s = max(standing.rest_s, min(2 * standing.rest_s, policy.bench_max_s))
+            standing.bench(longer_s, now_ns=now_ns, half_open=True)
+        elif not standing.half_open and now_ns >= standing.until_ns:
+            standing.failures += 1
+            of_one_model = subject == to.credential.fingerprint and standing.only != ""
+            if standing.failures >= policy.bench_failures and not of_one_model:
+                standing.bench(policy.bench_s, now_ns=now_ns, half_open=True)
+
+    def _limit(self, to: Deployment, retry_after_s: float | None, *, now_ns: int, policy: RoutingPolicy) -> None:
+        """Rests as long as the provider says, else a little, longer each time; afterwards all may come at once."""
+        offer, credential = to.used_model, to.credential.fingerprint
+        pair = self._standing((credential, offer), to)
+        if retry_after_s is not None:
+            rest_s = min(retry_after_s, policy.bench_max_s)
+        elif now_ns < pair.until_ns:
+            return
+        else:
+            first_s = policy.bench_limited_s
+            rest_s = max(first_s, min(2 * pair.rest_s, policy.bench_s)) if pair.rest_s else first_s
+        pair.bench(rest_s, now_ns=now_ns, half_open=False)
+        whole = self._standing(credential, to)
+        if whole.limited != offer and now_ns < whole.limited_ns:
+            whole.bench(rest_s, now_ns=now_ns, half_open=False)
+        whole.limited, whole.limited_ns = offer, pair.until_ns
 
     def _of(self, to: Deployment) -> Iterator[Standing]:
         for subject in _subjects(to):
@@ -141,10 +189,15 @@ class Benches:
         standing = standings.get(subject)
         if standing is None:
             if len(standings) >= LIMIT:
-                for oldest in list(standings)[: LIMIT // 4]:
-                    del standings[oldest]
+                self._forget()
             standing = standings[subject] = Standing(to.provider.id, to.used_model)
         return standing
+
+    def _forget(self) -> None:
+        """A quarter: those whose rest ends, or ended, first. Callers name models at providers that take any."""
+        standings = self._standings
+        for subject in sorted(standings, key=lambda one: standings[one].until_ns)[: LIMIT // 4]:
+            del standings[subject]
 
 
 def _subjects(to: Deployment) -> tuple[Subject, ...]:

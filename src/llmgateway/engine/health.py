@@ -108,6 +108,24 @@ class Health:
         window.sent_ns = now_ns
         return True
 
+    def offers(self) -> list[tuple[str, Figures]]:
+        """The figures of every offer that an attempt was made at, by the gateway's own numbers."""
+        now_ns = self._now_ns()
+        return [(key, window.figures(now_ns, self._policy)) for key, window in self._windows.items()]
+
+    def resting(self) -> list[tuple[str, str, bool]]:
+        """Who rests: the provider, the model (empty: a credential for all of them), and whether it is one credential
+        or all that the offer has.
+        """
+        found: list[tuple[str, str, bool]] = []
+        for provider, subject in self._benches.resting(now_ns=self._now_ns()):
+            if isinstance(subject, tuple):
+                found.append((provider, subject[1].partition("/")[2], True))
+            else:
+                _, offer, model = subject.partition("/")
+                found.append((provider, model, not offer))
+        return found
+
     def _now_ns(self) -> int:
         """The clock's, but that it never goes back."""
         now_ns = self._read_ns() + self._shift_ns

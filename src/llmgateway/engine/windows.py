@@ -1,8 +1,8 @@
 """What recent attempts at one offer came to, in bounded memory: counts of the last minute, five minutes and the rest.
 
-Time is cut into slots: 5 s for the last minute, 1/20 of the first five minutes, 1/60 of the whole window. An attempt
-moves on when its slot leaves a band, so that it counts as younger or older than it is by less than a slot of that
-band. Everything is counted in integers, sums are kept as slots come and go, and nothing is moved before somebody asks.
+Time is cut into slots: 5 s in the last minute, 15 s (1/20) in the last five, 60 s (1/60) in the whole window. An
+attempt moves on with its slot, so that it leaves a band at most one slot too early or 5 s too late. Everything is
+counted in integers, sums are kept as slots come and go, and nothing is moved before somebody asks.
 """
 
 from array import array
@@ -21,6 +21,7 @@ _WIDTH: Final = 6
 """Attempts, failures, first tokens timed, their microseconds, output tokens, the microseconds they took."""
 _MOST_TOKENS: Final = 1_000_000_000
 _LONGEST_S: Final = 100_000.0
+_LONGEST_MS: Final = 1_000 * _LONGEST_S
 
 Counts = list[int]
 _Slot = tuple[int, Counts]
@@ -106,23 +107,24 @@ class Window:
         self.sent_ns = now_ns
         self.window_s = window_s
         self._minute = Band(slots=SLOTS[0], slot_ns=SLOT_NS, at=now_ns // SLOT_NS)
-        self._five, self._rest = _wider(window_s, now_ns=now_ns)
+        self._five, self._rest = _wider(window_s, now_ns=self._minute.at * SLOT_NS)
         self._now: Counts = [0] * _WIDTH
         self._next_ns = (self._minute.at + 1) * SLOT_NS
         self._policy: RoutingPolicy | None = None
         self._figures: Figures | None = None
 
     def succeeded(self, now_ns: int, *, ttft_ms: float | None, tokens: int, seconds: float) -> None:
+        """Times and tokens that cannot be are left out."""
         if now_ns >= self._next_ns:
             self._turn(now_ns)
         counts = self._now
         counts[0] += 1
-        if ttft_ms is not None:
+        if ttft_ms is not None and 0 <= ttft_ms < _LONGEST_MS:
             counts[2] += 1
-            counts[3] += int(1_000 * min(max(ttft_ms, 0.0), 1_000 * _LONGEST_S))
-        if seconds > 0 and tokens > 0:
-            counts[4] += min(tokens, _MOST_TOKENS)
-            counts[5] += int(1_000_000 * min(seconds, _LONGEST_S)) or 1
+            counts[3] += int(1_000 * ttft_ms)
+        if 0 < tokens <= _MOST_TOKENS and 0 < seconds < _LONGEST_S:
+            counts[4] += tokens
+            counts[5] += int(1_000_000 * seconds) or 1
         self._figures = None
 
     def failed(self, now_ns: int) -> None:
@@ -159,10 +161,11 @@ class Window:
             minute.put((minute.at * SLOT_NS, self._now))
             self._now = [0] * _WIDTH
         leaving = minute.advance(now_ns // SLOT_NS)
+        began_ns = minute.at * SLOT_NS
         for band in (self._five, self._rest):
-            older = band.advance(now_ns // band.slot_ns)
+            older = band.advance(began_ns // band.slot_ns)
             leaving = older + [slot for slot in leaving if not band.put(slot)]
-        self._next_ns = (minute.at + 1) * SLOT_NS
+        self._next_ns = began_ns + SLOT_NS
         self._figures = None
 
     def _weighed(self, policy: RoutingPolicy) -> Figures:

@@ -3,6 +3,7 @@
 The counters themselves are plain integers elsewhere; here they get names, labels and units.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -11,16 +12,19 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from llmgateway.domain.usage import PICO
+from llmgateway.engine.health import Health
 from llmgateway.engine.meters import DURATION_BOUNDS_S, Histogram, Meters, Route
 
 _ROUTE = ("provider", "model")
 Gauges = Callable[[], dict[str, float]]
 
 
-def renderer(meters: Meters, *, gauges: Gauges) -> Callable[[], bytes]:
+def renderer(meters: Meters, *, gauges: Gauges, health: Health | None = None) -> Callable[[], bytes]:
     """A function that gives the whole page. `gauges`: further names (without prefix) and values at this moment."""
     registry = CollectorRegistry()
     registry.register(_MetersCollector(meters, gauges))
+    if health is not None:
+        registry.register(_HealthCollector(health))
     ProcessCollector(registry=registry)
     return lambda: generate_latest(registry)
 
@@ -53,6 +57,38 @@ class _MetersCollector(Collector):
         yield GaugeMetricFamily("llmgateway_requests_in_flight", "Chat requests under way.", value=meters.in_flight)
         for name, value in self._gauges().items():
             yield GaugeMetricFamily(f"llmgateway_{name}", name.replace("_", " ").capitalize() + ".", value=value)
+
+
+class _HealthCollector(Collector):
+    """What routing goes by: the figures of each offer, and who rests. Credentials are counted, never named."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterable[Metric]:
+        uptime = GaugeMetricFamily("llmgateway_uptime_ratio", "Recent uptime, as routing sees it.", labels=_ROUTE)
+        latency = GaugeMetricFamily(
+            "llmgateway_recent_time_to_first_token_seconds", "Of recent streams, weighted.", labels=_ROUTE
+        )
+        throughput = GaugeMetricFamily(
+            "llmgateway_recent_output_tokens_per_second", "Of recent answers, weighted.", labels=_ROUTE
+        )
+        attempts = GaugeMetricFamily("llmgateway_recent_attempts", "Attempts that these rest on.", labels=_ROUTE)
+        for key, figures in self._health.offers():
+            provider, _, model = key.partition("/")
+            uptime.add_metric((provider, model), figures.uptime / 100)
+            latency.add_metric((provider, model), figures.latency / 1000)
+            throughput.add_metric((provider, model), figures.throughput)
+            attempts.add_metric((provider, model), figures.attempts)
+        credentials = GaugeMetricFamily(
+            "llmgateway_benched_credentials",
+            "Credentials that rest, for a model or (model empty) for all.",
+            labels=_ROUTE,
+        )
+        offers = GaugeMetricFamily("llmgateway_benched_offers", "Models that rest at a provider.", labels=_ROUTE)
+        for (provider, model, one), count in Counter(self._health.resting()).items():
+            (credentials if one else offers).add_metric((provider, model), count)
+        return (uptime, latency, throughput, attempts, credentials, offers)
 
 
 def _routes(routes: dict[tuple[str, str], Route]) -> Iterable[Metric]:
