@@ -309,7 +309,7 @@ class Offer(msgspec.Struct, frozen=True):
 
 class Figures(msgspec.Struct, frozen=True):
     """What recent attempts say of an offer: `uptime` in percent, `latency` in milliseconds to the first token of a
-    stream, `throughput` in output tokens a second, and how many (weighted) attempts that rests on.
+    stream, `throughput` in output tokens a second, and how many attempts (unweighted) that rests on.
     """
 
     uptime: float

@@ -168,7 +168,7 @@ def test_another_window_keeps_what_it_has_room_for(
 
 
 def test_uptime_is_smoothed_by_attempts_that_never_were() -> None:
-    """decisions.md 10: 100 × (1 − f/(n + 10)), both weighted; attempts are told unweighted."""
+    """100 × (1 − f/(n + 10)), both weighted; attempts are told unweighted."""
     window = Window(window_s=3600, now_ns=START)
     window.failed(START)
     figures = window.figures(START, POLICY)
