@@ -15,13 +15,12 @@ from llmgateway.catalog.lookup import Catalog
 from llmgateway.catalog.overlay import ProvidersFile, read_models, read_providers
 from llmgateway.catalog.rows import built
 from llmgateway.catalog.sources import KnownPrices, listed, missing
-from llmgateway.engine.plan import plan_route
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.infra.operator import operator_rows
 from llmgateway.infra.settings import Settings
 from llmgateway.wire.openai_chat.request import read_request
 from llmgateway.wire.protocols import codecs
-from tests.support.fakes import KEY, TODAY
+from tests.support.fakes import KEY, TODAY, planned
 from tests.support.gateway import ROOT, Gateway, Simulator, running_gateway
 from tests.support.http_client import CHAT, request
 
@@ -141,7 +140,7 @@ def test_the_shipped_row_compiles_and_is_called_with_its_own_key() -> None:
         today=TODAY,
     )
     chat = read_request(msgspec.json.encode({**asked()[2], "seed": 7, "temperature": 2}))
-    (to,) = plan_route(chat, snapshot=snapshot).deployments
+    (to,) = planned(chat, snapshot=snapshot).deployments
     sent, _ = codecs()["openai-chat"].build(chat, to=to)
     assert sent.head.startswith(b"POST /v1/chat/completions HTTP/1.1\r\nhost: api.host.example\r\n")
     assert b"authorization: Bearer sk-example\r\n" in sent.head

@@ -223,13 +223,17 @@ IMAGE = '[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data
         ({"tools": f"[{TOOL}]"}, "tools"),
         ({"messages": IMAGE}, "messages[0].content[0].type"),
         ({"routing": '"price"'}, "routing"),
-        ({"models": '["a", "b"]'}, "models"),
     ],
 )
 def test_what_a_model_cannot_do_is_refused_by_name(
     gateway: Gateway, upstream: ToldUpstream, fields: dict[str, str], param: str
 ) -> None:
     Sent(gateway, upstream, "listed/small", fields).refused("unsupported_parameter", param)
+
+
+def test_a_fallback_list_names_models_that_there_are(gateway: Gateway, upstream: ToldUpstream) -> None:
+    sent = Sent(gateway, upstream, "listed/small", {"models": '["listed/small", "nothing"]'})
+    assert (sent.answer.status, sent.answer.json["error"]["param"]) == (404, "models[1]")
 
 
 @pytest.mark.parametrize("field", ["effort", "image_config"])

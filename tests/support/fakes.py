@@ -6,23 +6,27 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import date
+from random import Random
 from typing import Any, Final
 
 import msgspec
 
 from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain import errors
+from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey, Project
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.record import LogRecord
 from llmgateway.domain.routing import Candidate, Credential, HttpRequest, Mapping, Model, Provider, RoutePlan, Timeouts
 from llmgateway.domain.usage import Price
+from llmgateway.engine.affinity import Affinity
 from llmgateway.engine.clock import REAL, Clock
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.health import Health
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
+from llmgateway.engine.plan import plan_route
 from llmgateway.engine.ports import Headers, Signer
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.openai_chat.upstream import OpenAIChat
@@ -268,6 +272,17 @@ def snapshot(
             **fields,
         }
     )
+
+
+def planned(chat: Chat, *, snapshot: Snapshot, **fields: Any) -> RoutePlan:
+    """A plan of this chat where nothing is known of anybody's health and nobody was there before."""
+    known = {
+        "health": Health(snapshot.policy, clock=REAL),
+        "affinity": Affinity(),
+        "project": KEY.project,
+        "draw": Random(1),
+    }
+    return plan_route(chat, snapshot=snapshot, **{**known, **fields})
 
 
 def candidates(*names: str, **fields: Any) -> RoutePlan:

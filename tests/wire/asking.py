@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from tests.support import reverse_openai_chat
 from tests.support.corpus import Recording
 from tests.support.unspeakable import Unspeakable
-from tests.wire.playback import Playback
+from tests.wire.playback import NOT_OURS, Playback
 from tests.wire.retelling import retelling
 
 _IN_PATH = re.compile(r"/(?:models|model|deployments|serving-endpoints)/([^/:]+(?::\d[^/:]*)?)[:/]")
@@ -24,7 +24,7 @@ def in_our_vocabulary(recording: Recording, protocol: str, *, through: Playback)
     else:
         module = import_module(f"tests.support.reverse_{protocol.replace('-', '_')}")
         ours = module.spoken(recording.request, retold=retelling(through))
-    return {name: value for name, value in ours.items() if name not in ("stream", "stream_options")}
+    return {name: value for name, value in ours.items() if name not in NOT_OURS}
 
 
 def question(recording: Recording, protocol: str, *, through: Playback) -> dict[str, Any]:

@@ -267,11 +267,15 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
     raise AssertionError("the pipeline waited for something that this test does not have")
 
 
+NOT_OURS = frozenset(("stream", "stream_options", "models"))
+"""What is asked for anew, and names of models that the gateway would look up among its own."""
+
+
 def request_for(recording: Recording, *, streamed: bool) -> bytes:
     """The recorded request, sent to our provider; a plain one where none was recorded or the provider refused it."""
     source: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
     if recording.request is not None and recording.status == 200:
-        source = {name: value for name, value in recording.request.items() if name not in ("stream", "stream_options")}
+        source = {name: value for name, value in recording.request.items() if name not in NOT_OURS}
     source["model"] = f"recorded/{source.get('model') or 'model'}"
     return in_form(in_our_words(source), streamed=streamed)
 

@@ -32,6 +32,9 @@ class RoutingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     default_throughput_tps: Positive = 50
     uptime_prior_attempts: NotNegative = 10
     ratio_cap: Positive = 10
+    input_output_ratio: Positive = 3
+    long_prompt_tokens: Count = 1024
+    long_prompt_cached_share: Fraction = 0.5
     penalty_below_pct: Percent = 95
     penalty_factor: NotNegative = 5
     penalty_min_attempts: Count = 5

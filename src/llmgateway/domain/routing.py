@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from llmgateway.domain.usage import Price
+from llmgateway.domain.usage import Price, Tariff
 
 Protocol = Literal["openai-chat", "openai-responses", "anthropic", "google", "bedrock", "cohere", "simulator"]
 Capability = Literal[
@@ -300,11 +300,14 @@ class Excluded(msgspec.Struct, frozen=True):
 class Offer(msgspec.Struct, frozen=True):
     """A mapping that can be used: its deployments, one per credential, in the operator's order.
 
-    `key` is its used_model (`provider/model[:region]`): what metrics, preferences and scores are kept under.
+    `key` is its used_model (`provider/model[:region]`): what metrics, preferences and scores are kept under. `tariff`
+    None = unknown price. `priority`: the provider's times the mapping's.
     """
 
     key: str
     deployments: tuple[Deployment, ...]
+    tariff: Tariff | None = None
+    priority: float = 1.0
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -319,12 +322,33 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """An offer that fits a request: its deployments in the order of trying. Scored only where several compete."""
+    """An offer that fits a request: its deployments in the order of trying. Scored only where several compete.
+
+    `benched`: all of its credentials are; it is here because nothing else is left, and gets one attempt.
+    """
 
     deployments: tuple[Deployment, ...]
     score: float = 0.0
     penalty: float = 0.0
     figures: Figures | None = None
+    benched: bool = False
+
+
+ChosenBy = Literal["only", "pin", "score", "strategy", "session", "preference", "exploration", "probe"]
+
+
+class Ties(msgspec.Struct, frozen=True):
+    """What the winner of a plan is remembered under, and for how long; an empty key is none.
+
+    `credential`: the session holds its credential too, not its provider alone. `at_most`: keys remembered in all.
+    """
+
+    session: str = ""
+    session_s: float = 0.0
+    credential: bool = False
+    preference: str = ""
+    preference_s: float = 0.0
+    at_most: int = 1
 
 
 class RoutePlan(msgspec.Struct, frozen=True):
@@ -336,8 +360,9 @@ class RoutePlan(msgspec.Struct, frozen=True):
     candidates: tuple[Candidate, ...]
     requested_provider: str | None = None
     excluded: tuple[Excluded, ...] = ()
-    chosen_by: Literal["only", "pin", "score", "strategy", "session", "preference", "exploration", "probe"] = "only"
+    chosen_by: ChosenBy = "only"
     fallbacks: int = 0
+    ties: Ties | None = None
 
     @property
     def deployments(self) -> list[Deployment]:

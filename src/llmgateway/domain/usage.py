@@ -98,6 +98,42 @@ class Price(msgspec.Struct, frozen=True):
     as_of: str = ""
 
 
+class Tariff(msgspec.Struct, frozen=True, gc=False):
+    """A price as routing compares it: pico-dollars per token with the multiplier in them, not rounded.
+
+    `tiers` ascend by `above_tokens`; a tier's own tiers are empty.
+    """
+
+    input: float
+    output: float
+    cached_input: float
+    request: float = 0.0
+    above_tokens: int = 0
+    tiers: tuple["Tariff", ...] = ()
+
+    def expected(self, prompt: float, *, cached: float, output: float) -> float:
+        """Of so many tokens, `cached` of the prompt's read from the provider's cache."""
+        row = self
+        for tier in self.tiers:
+            if prompt > tier.above_tokens:
+                row = tier
+        return (prompt - cached) * row.input + cached * row.cached_input + output * row.output + self.request
+
+
+def tariff_of(price: Price) -> Tariff:
+    factor = price.multiplier_bp / BASIS_POINTS
+    return Tariff(
+        *_rates(price, factor),
+        request=price.request * factor,
+        tiers=tuple([Tariff(*_rates(tier, factor), above_tokens=tier.above_tokens) for tier in price.tiers]),
+    )
+
+
+def _rates(row: Price | PriceTier, factor: float) -> tuple[float, float, float]:
+    cached = row.input if row.cached_input is None else row.cached_input
+    return row.input * factor, row.output * factor, cached * factor
+
+
 class Cost(msgspec.Struct, frozen=True):
     """Pico-dollars by bucket. `input` is fresh input only; `total` is the sum of the (already rounded) others."""
 

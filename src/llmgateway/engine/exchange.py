@@ -29,6 +29,7 @@ class RequestFacts(msgspec.Struct):
     client_ip: str | None = None
     custom: dict[str, str] | None = None
     timeout_s: float | None = None
+    no_fallback: bool = False
     hops: bytes = b""
     simulator: bytes = b""
 

@@ -14,6 +14,8 @@ from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.ids import LogIds
 from llmgateway.domain.reply import Chunk
+from llmgateway.domain.routing import RoutePlan
+from llmgateway.engine.affinity import Affinity
 from llmgateway.engine.attempt import Committed, Means, attempt, decide, lost, verdict
 from llmgateway.engine.clock import REAL, Clock
 from llmgateway.engine.exchange import Exchange, RequestFacts
@@ -49,6 +51,7 @@ class Gateway:
         report: Callable[[str, BaseException], None],
         signer: Signer | None = None,
         health: Health | None = None,
+        affinity: Affinity | None = None,
         clock: Clock = REAL,
         draw: random.Random | None = None,
     ) -> None:
@@ -57,6 +60,8 @@ class Gateway:
         self.meters = meters
         self.health = health or Health(snapshot.policy, clock=clock)
         self.recall = Recall()
+        self.affinity = affinity or Affinity(clock=clock)
+        self._draw = draw or random.Random()
         self._means = Means(
             codecs=codecs,
             transport=transport,
@@ -65,7 +70,7 @@ class Gateway:
             clock=clock,
             signer=signer,
             recall=self.recall,
-            draw=draw or random.Random(),
+            draw=self._draw,
         )
         self._clock = clock
         self._fetcher = fetcher
@@ -80,13 +85,14 @@ class Gateway:
         try:
             chat = exchange.chat = read_request(body)
             snapshot = self.snapshot
-            exchange.plan = plan_route(chat, snapshot=snapshot)
+            exchange.plan = self._plan(chat, exchange, snapshot=snapshot)
             if "vision" in chat.traits.needs or "documents" in chat.traits.needs:
                 check_media(chat, fetcher=self._fetcher, to=exchange.plan.deployments)
             if chat.streamed:
                 down.stream(())
             policy = key.project.routing or snapshot.policy
             committed = await attempt(exchange, chat, means=self._means, policy=policy)
+            self.affinity.won(exchange.plan, exchange.attempts[-1].deployment)
             if chat.streamed:
                 await line.relay(chat, committed)
             else:
@@ -99,6 +105,18 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - a bug must not lose a request its record nor its answer
             self._report(exchange.log_id, error)
             line.fail(GatewayError(errors.INTERNAL, f"The gateway failed. Report log id {exchange.log_id}."))
+
+    def _plan(self, chat: Chat, exchange: Exchange, *, snapshot: Snapshot) -> RoutePlan:
+        return plan_route(
+            chat,
+            snapshot=snapshot,
+            health=self.health,
+            affinity=self.affinity,
+            project=exchange.key.project,
+            session=exchange.facts.session_id,
+            no_fallback=exchange.facts.no_fallback,
+            draw=self._draw,
+        )
 
     def refuse(self, error: GatewayError, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         """An authenticated request that is refused before its body is read: it has a record all the same."""

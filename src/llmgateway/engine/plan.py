@@ -1,197 +1,256 @@
-"""From a checked request to a route plan: a pure function of request and snapshot.
+"""From a checked request to a route plan: which offers fit, who comes first and why, and who may follow.
 
-One provider serves a request here: the pinned one, or the cheapest that fits. Every offer that was left out is kept
-with its reason, and when none is left the error names the field that removed the last one.
+Pure but for what health and affinity tell it and what is drawn. Why an offer does not fit is `fit`'s knowledge, how
+offers compare `score`'s and `rank`'s, who of them leads `lead`'s, and what a request is told that leads nowhere
+`nowhere`'s.
 """
 
+from collections.abc import Sequence
+from random import Random
 from typing import Final
+
+import msgspec
 
 from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
-from llmgateway.domain.routing import Candidate, Deployment, Excluded, Offer, RoutePlan
-from llmgateway.engine.address import how_to_set
+from llmgateway.domain.identity import Project
+from llmgateway.domain.policy import RoutingPolicy
+from llmgateway.domain.routing import Candidate, ChosenBy, Deployment, Excluded, RoutePlan, Ties
+from llmgateway.engine.affinity import Affinity, Place, preference_key, session_key
+from llmgateway.engine.fit import fitted
 from llmgateway.engine.heal import JSON_FORMATS
+from llmgateway.engine.lead import Ask, choice
+from llmgateway.engine.nowhere import most_telling, nothing_left, unknown_model
+from llmgateway.engine.pool import in_order
+from llmgateway.engine.rank import Fitting, Ranked, Vitals, ranked
+from llmgateway.engine.score import Strategy, volume_of, weights_for
 from llmgateway.engine.snapshot import Route, Snapshot
 from llmgateway.engine.tokens import estimate_prompt
-from llmgateway.wire.openai_responses.vocabulary import chat_only, prefers_responses
 
-_CONTEXT_MARGIN: Final = 0.8
-_PLACES: Final = {
-    "region": "is not offered in the provider's region; name another one behind a colon, or another provider",
-    "address": "has a provider whose base_url or variables make no http(s) address",
-    "name": "is no name that its provider's address could hold",
-    "endpoint": "is offered in a protocol for which its provider has no endpoint; add one to its endpoints",
-}
+_SETTLING: Final = frozenset(("score", "preference"))
+"""What a project's preference follows; a win by exploration, probe, session or strategy leaves it as it was."""
 
 
-def plan_route(chat: Chat, *, snapshot: Snapshot) -> RoutePlan:
-    """Raises GatewayError: UNSUPPORTED_PARAMETER, MODEL_NOT_FOUND, MODEL_DEACTIVATED, NO_PROVIDER, CONTEXT_LENGTH."""
+def plan_route(
+    chat: Chat,
+    *,
+    snapshot: Snapshot,
+    health: Vitals,
+    affinity: Affinity,
+    project: Project,
+    session: str | None = None,
+    no_fallback: bool = False,
+    draw: Random,
+) -> RoutePlan:
+    """Raises GatewayError: UNSUPPORTED_PARAMETER, INVALID_VALUE, MODEL_NOT_FOUND, MODEL_DEACTIVATED, NO_PROVIDER,
+    CONTEXT_LENGTH.
+    """
+    request = chat.request
     _not_yet(chat)
-    route = snapshot.route(chat.request.model)
+    route = snapshot.route(request.model)
     if route is None:
-        raise _unknown_model(chat.request.model, snapshot)
-    excluded = route.excluded
-    for offer in _natives_first(chat, route.offers):
-        offered = offer.deployments[0]
-        deployment, reason = offered, None
-        if offered.responses is not None and (wish := _wish(chat, offered)) is not None:
-            deployment, reason = offered.responses, _conflict(chat, offered, wish)
-        reason = reason or _incapable(chat, deployment) or _too_long(chat, deployment)
-        if reason is None:
-            return RoutePlan((Candidate((deployment,)),), route.provider, excluded)
-        excluded = (*excluded, reason)
-    raise _nothing_left(chat.request.model, route, excluded, snapshot=snapshot)
+        raise unknown_model(request.model, snapshot=snapshot)
+    policy = project.routing or snapshot.policy
+    sole = route.sole
+    if sole is not None and not request.models and request.routing in (None, "auto") and not policy.reroute_pinned:
+        deployments = sole.candidates[0].deployments
+        if fitted(chat, route.offers[0], slack=policy.context_slack) is deployments and health.open(deployments[0]):
+            return sole
+    return _planned(
+        Ask(chat, snapshot, policy, health, affinity, project, draw, session, no_fallback, _strategy(chat, route)),
+        route,
+    )
 
 
 def _not_yet(chat: Chat) -> None:
     """What is validated but has no effect in this version, and would change the answer."""
     request = chat.request
-    if request.model == "auto":
-        raise _unsupported("model", "'auto' is not supported by this version: name a model.")
-    if request.routing not in (None, "auto"):
-        raise _unsupported("routing", f"'routing: {request.routing}' is not supported by this version: leave it out.")
-    if request.models is not None and len(request.models) > 1:
-        raise _unsupported("models", "A fallback list is not supported by this version: name one model in 'model'.")
+    if request.model == "auto" or (request.models and "auto" in request.models):
+        param = "model" if request.model == "auto" else "models"
+        message = "'auto' is not supported by this version: name a model."
+        raise GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=param)
 
 
-def _unsupported(param: str, message: str) -> GatewayError:
-    return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=param)
-
-
-def _wish(chat: Chat, to: Deployment) -> str | None:
-    """The field that only OpenAI's other protocol can honour. What most requests lack is looked at first."""
-    own = _own(chat, to)
-    if own is not None:
-        return own
-    if chat.request.reasoning is None and not chat.traits.rebuild and "web_search" not in chat.traits.needs:
+def _strategy(chat: Chat, route: Route) -> Strategy | None:
+    routing = chat.request.routing
+    if routing is None or routing == "auto":
         return None
-    return prefers_responses(chat, search_variant="web_search" not in to.parameters.lacks)
+    if route.provider is None:
+        return routing
+    message = (
+        f"'routing: {routing}' chooses among providers, but '{chat.request.model}' names one. "
+        "Leave 'routing' out, or the provider."
+    )
+    raise GatewayError(errors.UNSUPPORTED_PARAMETER, message, param="routing")
 
 
-def _own(chat: Chat, to: Deployment) -> str | None:
-    """A type or a field that only the other protocol's row takes; a field gives way to what only this one says."""
-    other = to.responses
-    if other is None:
-        return None
-    for kind, path in chat.traits.foreign:
-        if not to.parameters.takes_type(kind) and other.parameters.takes_type(kind):
-            return path
-    if other.parameters.takes.isdisjoint(chat.raw) or chat_only(chat) is not None:
-        return None
-    return next((name for name in chat.raw if name in other.parameters.takes - to.parameters.takes), None)
+def _planned(ask: Ask, route: Route) -> RoutePlan:
+    excluded: list[Excluded] = []
+    groups = _groups(ask, route, excluded)
+    first = groups[0]
+    key, place, holds = "", None, False
+    if len(first) > 1 or len(first[0][1]) > 1:
+        key, holds = _session_of(ask, route)
+        place = ask.affinity.session(key) if key else None
+    by: ChosenBy = "only" if route.provider is None else "pin"
+    preferred = ""
+    if len(first) == 1:
+        leading = [_alone(ask, first[0], place)]
+    else:
+        field = _compared(ask, first)
+        preferred = preference_key(ask.project.id, route.subject) if route.provider is None else ""
+        index, by = choice(ask, field, place=place, in_session=bool(key), preferred=preferred)
+        if index:
+            field.insert(0, field.pop(index))
+        leading = [_candidate(ask, one, place) for one in field]
+    everyone = [leading, *[_all_of(ask, group) for group in groups[1:]]]
+    excluded += [_resting(one) for group in everyone for one in group if one.benched]
+    candidates, fallbacks = _line(ask, everyone)
+    ties = None
+    if key or preferred:
+        ties = Ties(
+            key,
+            ask.policy.session_s,
+            holds,
+            preferred if by in _SETTLING else "",
+            ask.policy.preference_s,
+            ask.snapshot.policy.session_map_size,
+        )
+    return RoutePlan(tuple(candidates), route.provider, tuple(excluded), by, fallbacks, ties)
 
 
-def _conflict(chat: Chat, to: Deployment, wish: str) -> Excluded | None:
-    """A request that needs both of OpenAI's protocols can be sent by neither."""
-    only = chat_only(chat)
-    return None if only is None else Excluded(to.mapping.provider, to.mapping.model, f"conflict:{wish}", only)
+def _groups(ask: Ask, route: Route, excluded: list[Excluded]) -> list[list[Fitting]]:
+    """What fits, by model in the caller's order; reasons go to `excluded`. Raises GatewayError if nothing does."""
+    groups: list[list[Fitting]] = []
+    refusals: list[GatewayError] = []
+    for name, one in _routes(ask, route):
+        reasons = [*one.excluded]
+        group: list[Fitting] = []
+        for offer in one.offers:
+            found = fitted(ask.chat, offer, slack=ask.policy.context_slack)
+            if isinstance(found, Excluded):
+                reasons.append(found)
+            else:
+                group.append((offer, found))
+        if group:
+            groups.append(group)
+        else:
+            refusals.append(nothing_left(name, one, tuple(reasons), snapshot=ask.snapshot))
+        excluded += reasons
+    if not groups:
+        raise most_telling(refusals)
+    return groups
 
 
-def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
-    """Why the deployment cannot serve the request; None if it can."""
-    parameters = to.parameters
-    if chat.traits.needs:
-        for capability, param in chat.traits.needs.items():
-            if capability in parameters.lacks or _field(param) in parameters.refuse:
-                return Excluded(to.mapping.provider, to.mapping.model, f"capability:{capability}", param)
-    for kind, path in chat.traits.foreign:
-        if not parameters.takes_type(kind):
-            return Excluded(to.mapping.provider, to.mapping.model, "type", path)
-    for name in parameters.excluding:
-        if name in chat.raw and _asks(name, chat):
-            return Excluded(to.mapping.provider, to.mapping.model, f"parameter:{name}", name)
-    tier = chat.request.service_tier
-    if tier is not None and parameters.tiers and tier not in parameters.tiers:
-        return Excluded(to.mapping.provider, to.mapping.model, "parameter:service_tier", "service_tier")
-    return None
+def _routes(ask: Ask, route: Route) -> list[tuple[str, Route]]:
+    """Of `model`, then of each of `models` that is not there yet. An unknown name is told whatever else there is."""
+    request = ask.chat.request
+    found = [(request.model, _rerouted(ask, route))]
+    for index, name in enumerate(request.models or ()):
+        one = ask.snapshot.route(name)
+        if one is None:
+            raise unknown_model(name, snapshot=ask.snapshot, param=f"models[{index}]")
+        if all(one.subject != other.subject for _, other in found) and one.subject != route.subject:
+            found.append((name, one))
+    return found
 
 
-def _asks(name: str, chat: Chat) -> bool:
-    """Whether a field that is there asks for anything."""
-    if name == "service_tier":
-        return chat.request.service_tier not in ("auto", "default")
-    return name != "top_logprobs" or bool(chat.request.top_logprobs)
+def _rerouted(ask: Ask, route: Route) -> Route:
+    """All offers of a pinned model, where the policy allows that and its provider's uptime is low."""
+    policy = ask.policy
+    if route.provider is None or not policy.reroute_pinned or ask.no_fallback:
+        return route
+    if not route.offers or route.region is not None or route.model is None:
+        return route
+    offer = route.offers[0]
+    if offer.deployments[0].provider.custom:
+        return route
+    if ask.health.figures(offer.key, policy=policy).uptime >= policy.reroute_pinned_below_pct:
+        return route
+    wide = ask.snapshot.route(route.model)
+    return route if wide is None or wide.provider is not None else wide
 
 
-def _natives_first(chat: Chat, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
-    """Those that keep to a JSON format by themselves come before those that are asked to in words."""
-    shape = chat.request.response_format
-    if shape is None or shape.type not in JSON_FORMATS:
-        return offers
-    return tuple(sorted(offers, key=lambda offer: shape.type in offer.deployments[0].mapping.lacks))
+def _session_of(ask: Ask, route: Route) -> tuple[str, bool]:
+    """The key of the request's session ("" = none), and whether the session holds the credential too."""
+    request = ask.chat.request
+    value = ask.session or request.prompt_cache_key
+    if not ask.policy.session_s or not (value or request.user):
+        return "", False
+    return session_key(ask.project.id, route.subject, value or request.user or ""), bool(value)
 
 
-def _field(param: str) -> str:
-    """The top-level field of a JSON path."""
-    return param.partition(".")[0].partition("[")[0]
+def _compared(ask: Ask, fitting: Sequence[Fitting]) -> list[Ranked]:
+    chat, policy = ask.chat, ask.policy
+    request, shape = chat.request, chat.request.response_format
+    return ranked(
+        fitting,
+        volume=volume_of(
+            policy,
+            prompt_tokens=estimate_prompt(chat.traits.prompt_bytes, messages=len(request.messages)),
+            output_limit=chat.output_limit,
+            choices=request.n or 1,
+        ),
+        weights=weights_for(policy, strategy=ask.strategy, streamed=request.stream is True),
+        policy=policy,
+        health=ask.health,
+        shape=shape.type if shape is not None and shape.type in JSON_FORMATS else None,
+    )
 
 
-def _too_long(chat: Chat, to: Deployment) -> Excluded | None:
-    mapping, request = to.mapping, chat.request
-    if mapping.max_output:
-        limit = chat.output_limit
-        if limit is not None and limit > mapping.max_output:
-            param = "max_completion_tokens" if request.max_completion_tokens is not None else "max_tokens"
-            return Excluded(mapping.provider, mapping.model, f"max_output:{mapping.max_output}", param)
-    if mapping.context and chat.traits.prompt_bytes + 4 * len(request.messages) > mapping.context:
-        estimate = estimate_prompt(chat.traits.prompt_bytes, messages=len(request.messages))
-        if _CONTEXT_MARGIN * estimate > mapping.context:
-            return Excluded(mapping.provider, mapping.model, f"context:{mapping.context}", "messages")
-    return None
+def _alone(ask: Ask, one: Fitting, place: Place | None) -> Candidate:
+    deployments = _credentials(ask, one, place)
+    return Candidate(deployments, benched=not ask.health.open(deployments[0]))
 
 
-def _unknown_model(name: str, snapshot: Snapshot) -> GatewayError:
-    nearest = snapshot.catalog.nearest(name)
-    shown = name if len(name) <= 100 else f"{name[:100]}…"
-    hint = f" Did you mean {', '.join(nearest)}?" if nearest else " GET /v1/models lists the models there are."
-    return GatewayError(errors.MODEL_NOT_FOUND, f"The model '{shown}' does not exist.{hint}", param="model")
+def _candidate(ask: Ask, one: Ranked, place: Place | None) -> Candidate:
+    deployments = _credentials(ask, (one.offer, one.deployments), place)
+    return Candidate(deployments, one.score.total, one.score.penalty, one.contender.figures, one.benched)
 
 
-def _nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...], *, snapshot: Snapshot) -> GatewayError:
-    """The error of the reason that came closest to serving: a field, an address, the protocol, a missing key."""
-    fields = [one for one in excluded if one.param is not None]
-    if fields:
-        return _unsuitable(name, fields)
-    if excluded and all(one.reason == "deactivated" for one in excluded):
-        message = f"The model '{name}' has been retired by its providers. Choose another."
-        return GatewayError(errors.MODEL_DEACTIVATED, message, param="model")
-    unset = [one for one in excluded if one.reason.startswith("unset:")]
-    if unset:
-        ways = " Or ".join(_how_to_reach(one, snapshot) for one in unset[:3])
-        return GatewayError(errors.NO_PROVIDER, f"'{name}' cannot be reached yet. {ways}", param="model")
-    for one in excluded:
-        why = _PLACES.get(one.reason.partition(":")[0])
-        if why is not None:
-            return GatewayError(errors.NO_PROVIDER, f"'{name}' {why} ({one.provider}).", param="model")
-    spoken = sorted({one.reason.partition(":")[2] for one in excluded if one.reason.startswith("protocol:")})
-    if spoken:
-        message = f"'{name}' cannot be used yet: this version does not speak the protocol {', '.join(spoken)}."
-        return GatewayError(errors.NO_PROVIDER, message, param="model")
-    how = " or ".join([f"{variable} (for {provider})" for provider, variable in route.env[:3]])
-    advice = f"Set {how} in the environment." if how else "Add api_keys to the provider's section of llmgateway.toml."
-    return GatewayError(errors.NO_PROVIDER, f"No provider is configured for '{name}'. {advice}", param="model")
+def _credentials(ask: Ask, one: Fitting, place: Place | None) -> tuple[Deployment, ...]:
+    offer, deployments = one
+    if len(deployments) == 1:
+        return deployments
+    held = place.credential if place is not None and place.offer == offer.key else ""
+    return in_order(deployments, health=ask.health, draw=ask.draw, first=held)
 
 
-def _how_to_reach(one: Excluded, snapshot: Snapshot) -> str:
-    way = how_to_set(snapshot.catalog.providers[one.provider], one.reason.partition(":")[2])
-    return f"For {one.provider} set {way}."
+def _line(ask: Ask, groups: list[list[Candidate]]) -> tuple[list[Candidate], int]:
+    """Who may be tried, in order, and how many after the first. Where all are benched: one attempt."""
+    line = groups[0]
+    if ask.no_fallback:
+        line, fallbacks = line[:1], 0
+    elif len(groups) == 1:
+        fallbacks = min(ask.policy.max_fallbacks, len(line) - 1)
+    else:
+        line = _through_models(ask.policy, groups)
+        fallbacks = len(line) - 1
+    first = line[0]
+    if first.benched:
+        return [msgspec.structs.replace(first, deployments=first.deployments[:1])], 0
+    return line, fallbacks
 
 
-def _unsuitable(name: str, fields: list[Excluded]) -> GatewayError:
-    last = fields[-1]
-    kind = last.reason.partition(":")[0]
-    if kind in ("context", "max_output"):
-        largest = max(int(one.reason.partition(":")[2]) for one in fields if one.reason.startswith(f"{kind}:"))
-        if kind == "context":
-            message = f"The prompt is longer than the context of '{name}' ({largest} tokens). Shorten 'messages'."
-            return GatewayError(errors.CONTEXT_LENGTH, message, param="messages")
-        message = f"'{last.param}' is above the maximum output of '{name}', which is {largest} tokens."
-        return GatewayError(errors.INVALID_VALUE, message, param=last.param)
-    if kind == "conflict":
-        wish = last.reason.partition(":")[2]
-        message = f"'{name}' is served by two protocols: '{last.param}' is in the one only, '{wish}' in the other. "
-        return GatewayError(errors.UNSUPPORTED_PARAMETER, message + "Leave one of them out.", param=last.param)
-    advice = "Leave it out, or change the model."
-    message = f"'{last.param}' is not supported by any configured provider of '{name}'. {advice}"
-    return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=last.param)
+def _through_models(policy: RoutingPolicy, groups: list[list[Candidate]]) -> list[Candidate]:
+    """A fallback is another provider of the same model: `max_fallbacks` counts within each model, and the step to the
+    next of `models` costs none. One attempt is kept for each model that waits, so that `max_attempts` reaches it.
+    """
+    line: list[Candidate] = []
+    for waiting, group in zip(range(len(groups) - 1, -1, -1), groups, strict=True):
+        share = min(policy.max_fallbacks + 1, policy.max_attempts - len(line) - waiting)
+        line += group[: max(1, share)]
+    return sorted(line, key=lambda one: one.benched)
+
+
+def _all_of(ask: Ask, group: list[Fitting]) -> list[Candidate]:
+    """Candidates of a model further down the list: by score alone."""
+    if len(group) == 1:
+        return [_alone(ask, group[0], None)]
+    return [_candidate(ask, one, None) for one in _compared(ask, group)]
+
+
+def _resting(one: Candidate) -> Excluded:
+    mapping = one.deployments[0].mapping
+    return Excluded(mapping.provider, mapping.model, "benched")

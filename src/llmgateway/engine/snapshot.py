@@ -16,13 +16,16 @@ from llmgateway.catalog.lookup import Catalog, Resolution
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import (
+    Candidate,
     Credential,
     Deployment,
     Excluded,
     Mapping,
     Offer,
     Provider,
+    RoutePlan,
 )
+from llmgateway.domain.usage import tariff_of
 from llmgateway.engine.address import Address, UnreachableError, located, speaks
 from llmgateway.engine.deadline import patience
 from llmgateway.wire.params import compile_parameters
@@ -40,7 +43,9 @@ class Route(msgspec.Struct, frozen=True):
     """What a model name leads to, worked out once.
 
     `offers` can be used, cheapest first; `excluded` are the offers that no request can use, with the reason.
-    `env`: provider and variable of each key that would help.
+    `env`: provider and variable of each key that would help. `model`: its id, None for a name that a provider takes
+    verbatim. `subject`: what sessions and preferences of this name are kept under; a pin has its own. `sole`: the
+    plan of every request that its only deployment fits.
     """
 
     offers: tuple[Offer, ...]
@@ -48,6 +53,9 @@ class Route(msgspec.Struct, frozen=True):
     provider: str | None
     region: str | None
     env: tuple[tuple[str, str], ...]
+    model: str | None = None
+    subject: str = ""
+    sole: RoutePlan | None = None
 
 
 class Snapshot:
@@ -105,12 +113,21 @@ class Snapshot:
             else:
                 usable.append(found)
         rows = [self.catalog.providers[mapping.provider] for mapping in resolution.mappings]
+        offers = tuple([self._offer(*one, region=resolution.region) for one in sorted(usable, key=self._rank)])
+        model = None if resolution.model is None else resolution.model.id
+        sole = None
+        if len(offers) == 1 and len(offers[0].deployments) == 1:
+            by = "only" if resolution.provider is None else "pin"
+            sole = RoutePlan((Candidate(offers[0].deployments),), resolution.provider, tuple(excluded), by)
         return Route(
-            tuple([self._offer(*one, region=resolution.region) for one in sorted(usable, key=self._rank)]),
+            offers,
             tuple(excluded),
             resolution.provider,
             resolution.region,
             tuple([(row.id, row.env[0]) for row in rows if row.env and row.protocol in self.protocols]),
+            model,
+            model if model is not None and resolution.provider is None else name,
+            sole,
         )
 
     def _first_reachable(
@@ -162,7 +179,12 @@ class Snapshot:
                 for credential in self.credentials[mapping.provider]
             ]
         )
-        return Offer(deployments[0].used_model, deployments)
+        return Offer(
+            deployments[0].used_model,
+            deployments,
+            None if mapping.price is None else tariff_of(mapping.price),
+            address.provider.priority * mapping.priority,
+        )
 
     def _compiled(
         self, mapping: Mapping, address: Address, credential: Credential, *, region: str | None

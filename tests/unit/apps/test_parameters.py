@@ -9,10 +9,9 @@ from llmgateway.apps.parameters import LEFT_OUT, PAGE, REFUSED, SENT, TRANSLATED
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.routing import Protocol
-from llmgateway.engine.plan import plan_route
 from llmgateway.wire.openai_chat.request import read_request
 from llmgateway.wire.protocols import PROTOCOLS, codecs
-from tests.support.fakes import offer, provider, request_body, snapshot
+from tests.support.fakes import offer, planned, provider, request_body, snapshot
 
 TOOL: Final = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 ASKING: Final[dict[str, Any]] = {
@@ -105,11 +104,11 @@ def test_a_cell_is_true(field: str, protocol: Protocol) -> None:
     of = snapshot(offer(upstream=MODELS[protocol], max_output=64_000), providers=[row], protocols=frozenset({protocol}))
     if cell == REFUSED:
         with pytest.raises(GatewayError) as raised:
-            plan_route(chat, snapshot=of)
+            planned(chat, snapshot=of)
         assert raised.value.kind is errors.UNSUPPORTED_PARAMETER
         assert str(raised.value.param).partition(".")[0] in (field, *BESIDE.get(field, ()))
         return
-    (to,) = plan_route(chat, snapshot=of).deployments
+    (to,) = planned(chat, snapshot=of).deployments
     _, dropped = codecs()[protocol].build(chat, to=to)
     assert cell in (SENT, TRANSLATED, LEFT_OUT)
     assert (field in dropped) == (cell == LEFT_OUT), dropped

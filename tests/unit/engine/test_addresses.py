@@ -8,13 +8,12 @@ from llmgateway.catalog.lookup import Catalog, load
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.routing import Deployment, Endpoint, Variable
-from llmgateway.engine.plan import plan_route
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.infra.operator import operator_rows
 from llmgateway.infra.settings import Settings
 from llmgateway.wire.openai_chat.request import read_request
 from llmgateway.wire.protocols import PROTOCOLS
-from tests.support.fakes import KEY, TODAY, offer, provider, request_body
+from tests.support.fakes import KEY, TODAY, offer, planned, provider, request_body
 from tests.support.fakes import snapshot as small
 
 ALL = frozenset(PROTOCOLS)
@@ -219,7 +218,7 @@ def test_a_value_that_is_missing_is_named_with_both_ways_to_set_it(
 ) -> None:
     chat = read_request(request_body(model=name))
     with pytest.raises(GatewayError) as raised:
-        plan_route(chat, snapshot=snapshot(catalog, environ))
+        planned(chat, snapshot=snapshot(catalog, environ))
     assert raised.value.kind is errors.NO_PROVIDER
     assert [text for text in named if text not in raised.value.message] == []
 
@@ -286,7 +285,7 @@ def test_a_protocol_without_an_endpoint_is_told() -> None:
     of = small(offer(protocol="cohere"), protocols=ALL)
     assert reason(of) == "endpoint:cohere"
     with pytest.raises(GatewayError, match="no endpoint"):
-        plan_route(read_request(request_body()), snapshot=of)
+        planned(read_request(request_body()), snapshot=of)
 
 
 @pytest.mark.parametrize("value", ["a b", "http://x\r\ny: z"])
@@ -328,5 +327,5 @@ def test_where_a_bare_name_has_no_offer_in_the_region_it_is_left_out() -> None:
     of = small(offer(regions=("eu",)), providers=[row])
     assert reason(of) == "region"
     with pytest.raises(GatewayError, match="not offered in the provider's region"):
-        plan_route(read_request(request_body()), snapshot=of)
+        planned(read_request(request_body()), snapshot=of)
     assert only(of, "acme/gpt-x:eu").place == "eu-1"

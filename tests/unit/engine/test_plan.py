@@ -1,4 +1,4 @@
-"""From a model's name to the one deployment that serves it, or an error that says what to change."""
+"""From a model's name to the deployment that serves it first, or an error that says what to change."""
 
 from datetime import date
 from typing import Any
@@ -9,11 +9,10 @@ from llmgateway.domain import errors
 from llmgateway.domain.errors import ErrorKind, GatewayError
 from llmgateway.domain.routing import Endpoint, ParameterPolicy, RoutePlan
 from llmgateway.domain.usage import Price
-from llmgateway.engine.plan import plan_route
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.engine.tokens import estimate_prompt, estimate_text
 from llmgateway.wire.openai_chat.request import read_request
-from tests.support.fakes import TODAY, offer, provider, request_body, snapshot
+from tests.support.fakes import TODAY, offer, planned, provider, request_body, snapshot
 
 CHEAP, DEAR = Price(input=1, output=1), Price(input=100, output=100)
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -21,12 +20,11 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 
 
 def plan(of: Snapshot, **fields: Any) -> RoutePlan:
-    return plan_route(read_request(request_body(**fields)), snapshot=of)
+    return planned(read_request(request_body(**fields)), snapshot=of)
 
 
 def served_by(of: Snapshot, **fields: Any) -> str:
-    (deployment,) = plan(of, **fields).deployments
-    return deployment.used_model
+    return plan(of, **fields).deployments[0].used_model
 
 
 def refusal(of: Snapshot, kind: ErrorKind, **fields: Any) -> GatewayError:
@@ -351,12 +349,10 @@ def test_a_provider_without_a_variable_is_configured_in_the_file() -> None:
     ("fields", "param"),
     [
         ({"model": "auto"}, "model"),
-        ({"routing": "price"}, "routing"),
-        ({"routing": "latency"}, "routing"),
-        ({"models": ["a", "b"]}, "models"),
+        ({"models": ["gpt-x", "auto"]}, "models"),
     ],
 )
-def test_what_would_need_routing_is_refused_for_now(fields: dict[str, Any], param: str) -> None:
+def test_auto_is_refused_for_now(fields: dict[str, Any], param: str) -> None:
     assert refusal(snapshot(), errors.UNSUPPORTED_PARAMETER, **fields).param == param
 
 

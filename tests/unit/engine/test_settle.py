@@ -12,10 +12,9 @@ from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, ToolCallDelta, To
 from llmgateway.domain.routing import RoutePlan
 from llmgateway.domain.usage import Price, Usage
 from llmgateway.engine.exchange import Exchange, RequestFacts
-from llmgateway.engine.plan import plan_route
 from llmgateway.engine.settle import Settlement, settle
 from llmgateway.wire.openai_chat.request import read_request
-from tests.support.fakes import KEY, offer, request_body, snapshot
+from tests.support.fakes import KEY, offer, planned, request_body, snapshot
 
 USED = Usage(prompt_tokens=100, cached_tokens=40, output_tokens=20, reasoning_tokens=5)
 PRICE = Price(input=1_000_000, output=2_000_000, cached_input=100_000, as_of="2030-01-01", service_tiers={"flex": 5000})
@@ -27,7 +26,7 @@ def begun(*, price: Price | None = PRICE, model: str = "gpt-x", **fields: Any) -
     chat: Chat = read_request(request_body(model=model, **fields))
     exchange = Exchange(log_id="log", key=KEY, facts=RequestFacts("request-1"))
     exchange.chat = chat
-    exchange.plan = plan_route(chat, snapshot=snapshot(offer(price=price, regions=("eu",))))
+    exchange.plan = planned(chat, snapshot=snapshot(offer(price=price, regions=("eu",))))
     exchange.begin(exchange.plan.deployments[0])
     exchange.attempts[0].status_code = 200
     return exchange
@@ -185,7 +184,7 @@ def test_what_was_left_out_and_who_was_left_out_is_on_record() -> None:
     exchange = answered(begun())
     exchange.dropped = ("seed", "top_k")
     of = snapshot(offer("cheap", lacks=frozenset({"n"}), price=Price(input=0, output=0)), offer("acme"))
-    exchange.plan = plan_route(read_request(request_body(n=2)), snapshot=of)
+    exchange.plan = planned(read_request(request_body(n=2)), snapshot=of)
     settlement = settle(exchange)
     assert row(settlement)["dropped_parameters"] == "seed, top_k"
     assert told(settlement.metadata)["dropped_parameters"] == ["seed", "top_k"]

@@ -1,0 +1,95 @@
+"""Why an offer does not fit a request: what it lacks, what it refuses, what is too long for it; and in which of
+OpenAI's two protocols it is asked. Every reason has a code for the log and the JSON path of the field behind it.
+"""
+
+from llmgateway.domain.chat import Chat
+from llmgateway.domain.routing import Deployment, Excluded, Offer
+from llmgateway.engine.tokens import estimate_prompt
+from llmgateway.wire.openai_responses.vocabulary import chat_only, prefers_responses
+
+
+def fitted(chat: Chat, offer: Offer, *, slack: float) -> tuple[Deployment, ...] | Excluded:
+    """The deployments that a request would be sent to, or why it fits none of them.
+
+    `slack`: the share of the estimated prompt that must fit the context.
+    """
+    deployments = offer.deployments
+    to, reason = deployments[0], None
+    if to.responses is not None and (wish := _wish(chat, to)) is not None:
+        to, reason = to.responses, _conflict(chat, to, wish)
+        deployments = tuple([one.responses for one in deployments if one.responses is not None])
+    return reason or _incapable(chat, to) or _too_long(chat, to, slack=slack) or deployments
+
+
+def _wish(chat: Chat, to: Deployment) -> str | None:
+    """The field that only OpenAI's other protocol can honour. What most requests lack is looked at first."""
+    own = _own(chat, to)
+    if own is not None:
+        return own
+    if chat.request.reasoning is None and not chat.traits.rebuild and "web_search" not in chat.traits.needs:
+        return None
+    return prefers_responses(chat, search_variant="web_search" not in to.parameters.lacks)
+
+
+def _own(chat: Chat, to: Deployment) -> str | None:
+    """A type or a field that only the other protocol's row takes; a field gives way to what only this one says."""
+    other = to.responses
+    if other is None:
+        return None
+    for kind, path in chat.traits.foreign:
+        if not to.parameters.takes_type(kind) and other.parameters.takes_type(kind):
+            return path
+    if other.parameters.takes.isdisjoint(chat.raw) or chat_only(chat) is not None:
+        return None
+    return next((name for name in chat.raw if name in other.parameters.takes - to.parameters.takes), None)
+
+
+def _conflict(chat: Chat, to: Deployment, wish: str) -> Excluded | None:
+    """A request that needs both of OpenAI's protocols can be sent by neither."""
+    only = chat_only(chat)
+    return None if only is None else Excluded(to.mapping.provider, to.mapping.model, f"conflict:{wish}", only)
+
+
+def _incapable(chat: Chat, to: Deployment) -> Excluded | None:
+    """Why the deployment cannot serve the request; None if it can."""
+    parameters = to.parameters
+    if chat.traits.needs:
+        for capability, param in chat.traits.needs.items():
+            if capability in parameters.lacks or _field(param) in parameters.refuse:
+                return Excluded(to.mapping.provider, to.mapping.model, f"capability:{capability}", param)
+    for kind, path in chat.traits.foreign:
+        if not parameters.takes_type(kind):
+            return Excluded(to.mapping.provider, to.mapping.model, "type", path)
+    for name in parameters.excluding:
+        if name in chat.raw and _asks(name, chat):
+            return Excluded(to.mapping.provider, to.mapping.model, f"parameter:{name}", name)
+    tier = chat.request.service_tier
+    if tier is not None and parameters.tiers and tier not in parameters.tiers:
+        return Excluded(to.mapping.provider, to.mapping.model, "parameter:service_tier", "service_tier")
+    return None
+
+
+def _asks(name: str, chat: Chat) -> bool:
+    """Whether a field that is there asks for anything."""
+    if name == "service_tier":
+        return chat.request.service_tier not in ("auto", "default")
+    return name != "top_logprobs" or bool(chat.request.top_logprobs)
+
+
+def _field(param: str) -> str:
+    """The top-level field of a JSON path."""
+    return param.partition(".")[0].partition("[")[0]
+
+
+def _too_long(chat: Chat, to: Deployment, *, slack: float) -> Excluded | None:
+    mapping, request = to.mapping, chat.request
+    if mapping.max_output:
+        limit = chat.output_limit
+        if limit is not None and limit > mapping.max_output:
+            param = "max_completion_tokens" if request.max_completion_tokens is not None else "max_tokens"
+            return Excluded(mapping.provider, mapping.model, f"max_output:{mapping.max_output}", param)
+    if mapping.context and chat.traits.prompt_bytes + 4 * len(request.messages) > mapping.context:
+        estimate = estimate_prompt(chat.traits.prompt_bytes, messages=len(request.messages))
+        if slack * estimate > mapping.context:
+            return Excluded(mapping.provider, mapping.model, f"context:{mapping.context}", "messages")
+    return None
