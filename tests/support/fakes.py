@@ -165,6 +165,7 @@ class FakeDownstream:
         self.begun = False
         self.status: int | None = None
         self.headers: Headers = ()
+        self.head: Callable[[], Headers] = tuple
         self.body = b""
         self.streaming = False
         self.pieces: list[bytes] = []
@@ -174,19 +175,24 @@ class FakeDownstream:
         self.room = asyncio.Event()
 
     def begin(self) -> None:
-        self.begun = True
+        if not self.begun:
+            self.begun, self.headers = True, self.head()
+
+    def header(self, name: bytes) -> bytes | None:
+        return dict(self.headers).get(name)
 
     def send(self, status: int, headers: Headers, body: bytes) -> None:
         assert not self.begun, "a second answer"
         self.begun = self.ended = True
         self.status, self.headers, self.body = status, headers, body
 
-    def stream(self, headers: Headers) -> None:
+    def stream(self, head: Callable[[], Headers]) -> None:
         self.streaming = True
+        self.head = head
 
     def write(self, data: bytes) -> None:
         assert not self.ended, "written after the end"
-        self.begun = True
+        self.begin()
         self.pieces.append(data)
 
     async def drain(self) -> None:

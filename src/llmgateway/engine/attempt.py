@@ -91,6 +91,7 @@ async def attempt(exchange: Exchange, chat: Chat, *, means: Means, policy: Routi
         to, pause_s = step
         if pause_s:
             await means.clock.sleep(pause_s)
+            exchange.heard()
             if not means.health.open(to):
                 raise verdict(failures)
 
@@ -129,7 +130,9 @@ def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
 async def _readable(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means) -> Chat:
     """The request with what the deployment cannot look up by itself."""
     if to.inline and not _MEDIA.isdisjoint(chat.traits.needs):
+        exchange.asks()
         chat = await inlined(chat, to=to, fetcher=means.fetcher)
+        exchange.heard()
     if to.replays and means.recall is not None:
         chat = means.recall.refilled(chat, project=exchange.key.project.id, to=to)
     return chat
@@ -156,6 +159,7 @@ async def _try(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means, 
     if to.signing and means.signer is not None:
         request = await means.signer.sign(request, to=to)
     timeouts = _timeouts(exchange, chat, to, policy)
+    exchange.asks()
     response = await means.transport.send(request, timeouts=timeouts, total_s=total_s)
     try:
         tried.status_code = response.status
@@ -172,7 +176,9 @@ async def _read(
         raise codec.error(response.status, response.headers, await response.body(limit=MAX_ERROR_BYTES), to=to)
     if _is_stream(response, codec.stream_type, expected=chat.streamed, to=to):
         return await _open_stream(exchange, chat, response, codec=codec, to=to)
-    chunk = codec.whole(await response.body(limit=MAX_WHOLE_BYTES), chat=chat, to=to)
+    body = await response.body(limit=MAX_WHOLE_BYTES)
+    exchange.heard()
+    chunk = codec.whole(body, chat=chat, to=to)
     if exchange.healer is not None:
         chunk = exchange.healer.whole(chunk)
     exchange.observe(chunk)
@@ -239,6 +245,7 @@ async def _open_stream(
     received = 0
     while not ended:
         data = await response.read()
+        exchange.heard()
         received += len(data)
         chunks = decoder.feed(data) if data else decoder.close()
         ended = not data

@@ -13,7 +13,7 @@ class Clock:
         def now_ns(self) -> int: ...
 
     else:
-        now_ns = staticmethod(time.monotonic_ns)  # no frame of its own: a request asks seven times
+        now_ns = staticmethod(time.monotonic_ns)  # no frame of its own: a request asks ten times
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -42,6 +42,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     """One request of one key. Times: `started_us` since 1970, `*_ns` of the monotonic clock (0 = not yet).
 
     `deadline_ns`: when all of it must be over. `undecided`: the deployment under way, whose health awaits a verdict.
+    `asked_ns`: since when others are waited for, `waited_ns`: how long they were, over all attempts.
     """
 
     log_id: str
@@ -61,6 +62,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     reported_model: str | None = None
     finish_reason: str | None = None
     raw_finish_reason: str | None = None
+    asked_ns: int = 0
+    waited_ns: int = 0
     first_content_ns: int = 0
     first_reasoning_ns: int = 0
     content_characters: int = 0
@@ -81,6 +84,27 @@ class Exchange(msgspec.Struct, kw_only=True):
             self._forget()
         return attempt
 
+    def asks(self) -> None:
+        """From here on others are waited for."""
+        self.asked_ns = self.clock.now_ns()
+
+    def heard(self) -> None:
+        """What was waited for has come; what follows is our own time until it is waited again."""
+        now_ns = self.clock.now_ns()
+        self.waited_ns += now_ns - self.asked_ns
+        self.asked_ns = now_ns
+
+    def spent(self) -> tuple[int, int]:
+        """Nanoseconds until now: ours, and those that others were waited for.
+
+        With nothing relayed and nothing settled, what is waited for is still to come.
+        """
+        now_ns = self.clock.now_ns()
+        waited_ns = self.waited_ns
+        if not self.settled and not self.relayed and self.asked_ns:
+            waited_ns += now_ns - self.asked_ns
+        return now_ns - self.started_ns - waited_ns, waited_ns
+
     def _forget(self) -> None:
         self.usage = self.service_tier = self.reported_model = self.finish_reason = self.raw_finish_reason = None
         self.first_content_ns = self.first_reasoning_ns = self.content_characters = 0
@@ -89,6 +113,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     def failed(self, error: UpstreamError) -> None:
         """The last attempt ended so."""
         attempt = self.attempts[-1]
+        if self.asked_ns:
+            self.heard()
         self.ended(attempt, now_ns=self.clock.now_ns(), answered=self.relayed)
         attempt.status_code = error.status_code or attempt.status_code
         attempt.error_type = error.kind.routing

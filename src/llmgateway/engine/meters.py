@@ -9,21 +9,23 @@ from typing import Final
 from llmgateway.domain.record import LogRecord
 
 DURATION_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-_BOUNDS_US: Final = tuple(int(bound * 1_000_000) for bound in DURATION_BOUNDS_S)
+OVERHEAD_BOUNDS_S: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _LIMIT: Final = 10_000
 
 
 class Histogram:
-    """Counts per bucket (the last one is +Inf) and the sum, in microseconds."""
+    """Counts per bucket (the last one is +Inf) and the sum, in microseconds. `bounds_s`: of the buckets, in seconds."""
 
-    __slots__ = ("buckets", "sum_us")
+    __slots__ = ("_bounds_us", "bounds_s", "buckets", "sum_us")
 
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(_BOUNDS_US) + 1)
+    def __init__(self, bounds_s: tuple[float, ...] = DURATION_BOUNDS_S) -> None:
+        self.bounds_s = bounds_s
+        self._bounds_us = [round(bound * 1_000_000) for bound in bounds_s]
+        self.buckets = [0] * (len(bounds_s) + 1)
         self.sum_us = 0
 
     def add(self, value_us: int) -> None:
-        self.buckets[bisect_left(_BOUNDS_US, value_us)] += 1
+        self.buckets[bisect_left(self._bounds_us, value_us)] += 1
         self.sum_us += value_us
 
 
@@ -42,12 +44,16 @@ class Route:
 
 
 class Meters:
-    """`requests` by (provider, model, outcome, status); `attempts` by (provider, model, error_type)."""
+    """`requests` by (provider, model, outcome, status); `attempts` by (provider, model, error_type).
+
+    `overhead`: our own time in each answer, until its head goes out.
+    """
 
     def __init__(self) -> None:
         self.requests: dict[tuple[str, str, str, int], int] = {}
         self.attempts: dict[tuple[str, str, str], int] = {}
         self.routes: dict[tuple[str, str], Route] = {}
+        self.overhead = Histogram(OVERHEAD_BOUNDS_S)
         self.unauthenticated = 0
         self.in_flight = 0
         self.overloaded = 0

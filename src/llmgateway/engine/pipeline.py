@@ -89,7 +89,7 @@ class Gateway:
             if "vision" in chat.traits.needs or "documents" in chat.traits.needs:
                 check_media(chat, fetcher=self._fetcher, to=exchange.plan.deployments)
             if chat.streamed:
-                down.stream(())
+                down.stream(line.head)
             policy = key.project.routing or snapshot.policy
             committed = await attempt(exchange, chat, means=self._means, policy=policy)
             self.affinity.won(exchange.plan, exchange.attempts[-1].deployment)
@@ -136,6 +136,12 @@ class _Line:
         self._encoder: StreamEncoder | None = None
         self._extra: dict[str, Raw] | None = None
 
+    def head(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Where the time until now, as the head goes out, was spent: in milliseconds, ours and the provider's."""
+        own_ns, waited_ns = self._exchange.spent()
+        self._gateway.meters.overhead.add(own_ns // 1000)
+        return ((b"server-timing", b"gateway;dur=%.3f, provider;dur=%.1f" % (own_ns * 1e-6, waited_ns * 1e-6)),)
+
     def whole(self, chat: Chat, chunk: Chunk) -> None:
         exchange = self._exchange
         if exchange.thoughts is not None:
@@ -150,7 +156,7 @@ class _Line:
             metadata=settlement.metadata or b"{}",
             hide_reasoning=chat.hides_reasoning,
         )
-        self._record(settlement, then=lambda: self._down.send(200, (), body), well=True)
+        self._record(settlement, then=lambda: self._down.send(200, self.head(), body), well=True)
 
     async def relay(self, chat: Chat, committed: Committed) -> None:
         """Hands on what comes until the provider is done, fails, or the caller leaves (then this is cancelled)."""
@@ -218,7 +224,10 @@ class _Line:
             self._record(settlement, then=lambda: down.end(last))
         else:
             headers, body = error_headers(error), error_body(error, metadata=settlement.metadata)
-            self._record(settlement, then=lambda: down.send(error.status, headers, body))
+            asked = bool(exchange.attempts)
+            self._record(
+                settlement, then=lambda: down.send(error.status, headers + (self.head() if asked else ()), body)
+            )
 
     def cancel(self) -> None:
         """The caller has left; nothing is told to anyone but the record."""

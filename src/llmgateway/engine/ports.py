@@ -89,8 +89,9 @@ class Downstream(Protocol):
         """A whole answer."""
         ...
 
-    def stream(self, headers: Headers) -> None:
-        """From now on a silent connection gets keep-alives; the head goes out with the first of anything."""
+    def stream(self, head: Callable[[], Headers]) -> None:
+        """From now on a silent connection gets keep-alives. The head goes out with the first of anything; `head` is
+        asked then for its headers."""
         ...
 
     def write(self, data: bytes) -> None: ...

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from llmgateway.domain.usage import PICO
 from llmgateway.engine.health import Health
-from llmgateway.engine.meters import DURATION_BOUNDS_S, Histogram, Meters, Route
+from llmgateway.engine.meters import Histogram, Meters, Route
 
 _ROUTE = ("provider", "model")
 Gauges = Callable[[], dict[str, float]]
@@ -49,6 +49,9 @@ class _MetersCollector(Collector):
             attempts.add_metric((provider, model, error_type), count)
         yield attempts
         yield from _routes(meters.routes)
+        overhead = HistogramMetricFamily("llmgateway_overhead_seconds", "Our own time until an answer begins.")
+        overhead.add_metric((), *_histogram(meters.overhead))
+        yield overhead
         yield CounterMetricFamily(
             "llmgateway_unauthenticated_requests", "Requests without a valid key.", value=meters.unauthenticated
         )
@@ -109,7 +112,7 @@ def _routes(routes: dict[tuple[str, str], Route]) -> Iterable[Metric]:
 def _histogram(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
     total = 0.0
     buckets: list[tuple[str, float]] = []
-    for bound, count in zip((*map(str, DURATION_BOUNDS_S), "+Inf"), histogram.buckets, strict=True):
+    for bound, count in zip((*map(str, histogram.bounds_s), "+Inf"), histogram.buckets, strict=True):
         total += count
         buckets.append((bound, total))
     return buckets, histogram.sum_us / 1_000_000

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from llmgateway.apps.edge.front import Front
-from llmgateway.apps.edge.inbound import EVENT_LINES, Inbound
+from llmgateway.apps.edge.inbound import EVENT_LINES, Inbound, header_lines
 from llmgateway.domain.errors import GatewayError
 
 Message = MutableMapping[str, Any]
@@ -146,7 +146,7 @@ class _Inbound(Inbound):
 
     def _begin(self) -> bytes:
         self.begun = True
-        self._start(200, EVENT_LINES + self.extra_headers)
+        self._start(200, EVENT_LINES + self.extra_headers + header_lines(self._head()))
         return b""
 
     def _start(self, status: int, lines: bytes) -> None:

@@ -34,6 +34,7 @@ _HOP: Final = b"x-llmgateway-hop"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _VARYING: Final = frozenset((b"x-request-id", b"traceparent", b"expect"))
 """Headers that differ from request to request: a head with one of them is not worth remembering."""
+_OFF: Final = frozenset((b"", b"false", b"0", b"no", b"off"))
 _MAX_CUSTOM: Final = 32
 _MAX_HOPS_BYTES: Final = 1024
 
@@ -170,6 +171,7 @@ class Front:
         facts.source = _text(get(b"x-source")) or _text(get(b"referer"))
         facts.trace_id = _text(get(b"traceparent"))
         facts.session_id = _text(get(b"x-session-id") or get(b"x-session-affinity") or get(b"session_id"))
+        facts.no_fallback = _flag(get(b"x-no-fallback"))
         facts.timeout_s = _seconds(get(b"x-request-timeout"))
         facts.simulator = get(b"x-simulator", b"")
         facts.hops = get(_HOP, b"")[-_MAX_HOPS_BYTES:]
@@ -297,6 +299,11 @@ def _seconds(value: bytes | None) -> float | None:
     except ValueError:
         return None
     return seconds if 0 < seconds < 86_400 else None
+
+
+def _flag(value: bytes | None) -> bool:
+    """On, unless it is missing, empty or says no."""
+    return value is not None and value.strip().lower() not in _OFF
 
 
 def _is_address(text: str) -> bool:

@@ -3,7 +3,7 @@
 An `Inbound` is the pipeline's `Downstream`. It never reads from the socket and never decides what to answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -54,13 +54,14 @@ class Inbound:
     """
 
     __slots__ = (
-        "_body", "_chunked", "_line", "_streaming", "admitted", "began_s", "begun", "body_bytes", "close_after", "done",
-        "errand", "expects", "extra_headers", "fields", "gone", "head_only", "http10", "method", "path", "query",
-        "repeats", "request_id", "takes_body", "unread",
+        "_body", "_chunked", "_head", "_line", "_streaming", "admitted", "began_s", "begun", "body_bytes",
+        "close_after", "done", "errand", "expects", "extra_headers", "fields", "gone", "head_only", "http10", "method",
+        "path", "query", "repeats", "request_id", "takes_body", "unread",
     )  # fmt: skip
 
     def __init__(self, line: Line, *, began_s: float = 0.0) -> None:
         self._line = line
+        self._head: Callable[[], Headers] = tuple
         self.began_s = began_s
         self.method = b""
         self.path = b""
@@ -131,11 +132,11 @@ class Inbound:
         self._line.put(head if self.head_only else head + body)
         self._line.answered(self)
 
-    def stream(self, headers: Headers) -> None:
+    def stream(self, head: Callable[[], Headers]) -> None:
         self._streaming = True
+        self._head = head
         self._chunked = not self.http10
         self.close_after = self.close_after or self.http10
-        self.extra_headers += header_lines(headers)
 
     def write(self, data: bytes) -> None:
         if self.done or self.gone or not data:
@@ -167,11 +168,12 @@ class Inbound:
 
     def _begin(self) -> bytes:
         self.begun = True
-        return b"%b%bx-request-id: %b\r\n%b%b%b\r\n" % (
+        return b"%b%bx-request-id: %b\r\n%b%b%b%b\r\n" % (
             status_line(200),
             EVENT_LINES,
             self.request_id.encode("ascii"),
             self.extra_headers,
+            header_lines(self._head()),
             b"transfer-encoding: chunked\r\n" if self._chunked else b"",
             b"connection: close\r\n" if self.close_after else b"",
         )

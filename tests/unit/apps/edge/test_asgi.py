@@ -83,7 +83,7 @@ async def test_a_chat_is_answered_whole() -> None:
 
 async def test_a_chat_is_streamed_as_it_comes() -> None:
     async def stream(_body: bytes, down: Downstream) -> None:
-        down.stream(((b"x-a", b"b"),))
+        down.stream(lambda: ((b"x-a", b"b"),))
         down.write(b"data: 1\n\n")
         await asyncio.sleep(0)
         down.end(b"data: 2\n\n")
@@ -126,7 +126,7 @@ async def test_pages_are_served_and_a_head_has_no_body() -> None:
 
 async def test_a_client_that_leaves_cancels_its_request() -> None:
     async def forever(_body: bytes, down: Downstream) -> None:
-        down.stream(())
+        down.stream(tuple)
         down.write(b"data: 1\n\n")
         client.left.set()
         await asyncio.Event().wait()
@@ -154,7 +154,7 @@ async def test_a_client_that_leaves_in_its_body_asks_nothing() -> None:
 
 async def test_silence_on_a_stream_is_broken() -> None:
     async def late(_body: bytes, down: Downstream) -> None:
-        down.stream(())
+        down.stream(tuple)
         await asyncio.sleep(0.05)
         down.end(b"data: late\n\n")
 
@@ -169,7 +169,7 @@ async def test_a_server_that_does_not_take_the_answer_pauses_the_writer() -> Non
     taking = asyncio.Event()
 
     async def pour(_body: bytes, down: Downstream) -> None:
-        down.stream(())
+        down.stream(tuple)
         for number in range(100):
             down.write(bytes(65_536))
             written.append(number)
@@ -201,7 +201,7 @@ async def test_a_server_that_does_not_take_the_answer_pauses_the_writer() -> Non
 
 async def test_a_bug_in_the_middle_leaves_the_answer_unfinished() -> None:
     async def fail(_body: bytes, down: Downstream) -> None:
-        down.stream(())
+        down.stream(tuple)
         down.write(b"data: 1\n\n")
         raise RuntimeError
 

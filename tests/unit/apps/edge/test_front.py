@@ -72,6 +72,41 @@ def test_headers_become_facts_of_the_record(door: Door) -> None:
     assert (facts.trace_id, facts.timeout_s, facts.custom) == ("00-abc-def-01", 2.5, {"team": "red blue"})
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("x-session-id", "a"), "a"),
+        (("x-session-affinity", "b"), "b"),
+        (("session_id", "c"), "c"),
+        (("x-session-id", ""), None),
+    ],
+)
+def test_a_session_may_be_named_in_three_ways(door: Door, given: tuple[str, str], expected: str | None) -> None:
+    asked(door, given)
+    assert door.gateway.facts[0].session_id == expected
+
+
+def test_the_first_header_that_names_a_session_counts(door: Door) -> None:
+    asked(door, ("session_id", "c"), ("x-session-affinity", "b"))
+    asked(door, ("x-session-affinity", "b"), ("x-session-id", "a"))
+    assert [facts.session_id for facts in door.gateway.facts] == ["b", "a"]
+
+
+@pytest.mark.parametrize("given", ["true", "1", "TRUE", "yes", "on", "only here"])
+def test_fallback_can_be_declined(door: Door, given: str) -> None:
+    """What is not clearly a no declines it: a request must not end up where its caller did not want it."""
+    asked(door, ("x-no-fallback", given))
+    assert door.gateway.facts[0].no_fallback
+
+
+@pytest.mark.parametrize(
+    "given", [(), (("x-no-fallback", "false"),), (("x-no-fallback", " 0 "),), (("x-no-fallback", ""),)]
+)
+def test_fallback_is_there_unless_it_is_declined(door: Door, given: tuple[tuple[str, str], ...]) -> None:
+    asked(door, *given)
+    assert not door.gateway.facts[0].no_fallback
+
+
 def test_facts_are_bounded(door: Door) -> None:
     asked(door, ("user-agent", "a" * 5000), *((f"x-llmgateway-{n}", "b" * 500) for n in range(60)))
     facts = door.gateway.facts[0]

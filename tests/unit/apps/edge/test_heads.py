@@ -58,7 +58,8 @@ def test_more_heads_than_can_be_kept_begin_anew() -> None:
 
 
 def test_a_recognised_request_has_its_own_id_and_the_facts_of_its_head(door: Door) -> None:
-    sent = request(body=b'{"n": 1}', headers=(BEARER, JSON, ("user-agent", "agent"), ("x-llmgateway-team", "red")))
+    told = (("user-agent", "agent"), ("x-llmgateway-team", "red"), ("x-no-fallback", "true"), ("x-session-id", "s"))
+    sent = request(body=b'{"n": 1}', headers=(BEARER, JSON, *told))
     with door.connect() as client:
         for _ in range(3):
             client.send(sent)
@@ -68,6 +69,7 @@ def test_a_recognised_request_has_its_own_id_and_the_facts_of_its_head(door: Doo
     assert {(one.user_agent, one.client_ip, one.custom["team"] if one.custom else None) for one in facts} == {
         ("agent", "127.0.0.1", "red")
     }
+    assert {(one.no_fallback, one.session_id) for one in facts} == {(True, "s")}
     assert door.gateway.bodies == [b'{"n": 1}'] * 3
 
 

@@ -110,7 +110,7 @@ def test_silence_on_a_stream_is_broken(streaming: bool, silent_s: float, sent: b
     connection = Connection()
     connection.current = Inbound(line)
     if streaming:
-        connection.current.stream(())
+        connection.current.stream(tuple)
     visited(connection, at_s=silent_s)
     assert (b": keep-alive\n\n" in line.sent) == sent
 
@@ -119,7 +119,7 @@ def test_a_congested_stream_gets_no_keep_alive() -> None:
     line = Line()
     connection = Connection()
     connection.current = Inbound(line)
-    connection.current.stream(())
+    connection.current.stream(tuple)
     connection.congested = True
     visited(connection, at_s=100)
     assert line.sent == b""

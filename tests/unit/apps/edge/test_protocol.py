@@ -12,7 +12,7 @@ from tests.unit.apps.edge.door import BEARER, JSON, Door, Script, chat
 
 def streaming(*parts: bytes) -> Script:
     async def script(_body: bytes, down: Downstream) -> None:
-        down.stream(())
+        down.stream(tuple)
         for part in parts[:-1]:
             down.write(part)
             await asyncio.sleep(0)
@@ -32,7 +32,7 @@ class Gate:
 
     async def __call__(self, body: bytes, down: Downstream) -> None:
         if self._stream:
-            down.stream(())
+            down.stream(tuple)
             down.write(b"data: 1\n\n")
         self.entered.set()
         await self._open.wait()
@@ -122,7 +122,7 @@ def test_a_reader_that_pauses_pauses_the_writer(door: Door) -> None:
     written: list[int] = []
 
     async def pour(_body: bytes, down: Downstream) -> None:
-        down.stream(())
+        down.stream(tuple)
         for number in range(100):
             down.write(b"x" * 65_536)
             written.append(number)
@@ -145,7 +145,7 @@ def test_a_reader_that_pauses_pauses_the_writer(door: Door) -> None:
 
 def test_a_reader_that_never_comes_back_is_cut_off(door: Door) -> None:
     async def pour(_body: bytes, down: Downstream) -> None:
-        down.stream(())
+        down.stream(tuple)
         while True:
             down.write(b"x" * 65_536)
             await down.drain()
@@ -178,7 +178,7 @@ def test_a_silent_stream_gets_keep_alives_and_a_silent_answer_none(door: Door) -
 
 def test_a_keep_alive_may_be_the_first_thing_said(door: Door) -> None:
     async def silent(_body: bytes, down: Downstream) -> None:
-        down.stream(())
+        down.stream(tuple)
         while not down.begun:  # noqa: ASYNC110 - what is awaited has no event
             await asyncio.sleep(0.01)
         down.end(b"data: late\n\n")
@@ -302,7 +302,7 @@ def test_a_bug_ends_the_answer(door: Door, begun: bool, caplog: pytest.LogCaptur
 
     async def fail(_body: bytes, down: Downstream) -> None:
         if begun:
-            down.stream(())
+            down.stream(tuple)
             down.write(b"data: 1\n\n")
         raise RuntimeError("secret words")
 
