@@ -321,6 +321,17 @@ class Figures(msgspec.Struct, frozen=True):
     attempts: float
 
 
+class Score(msgspec.Struct, frozen=True, gc=False):
+    """How an offer compares with the best that compete, lower is better: the ratios, the penalty, the sum of all."""
+
+    total: float
+    price: float
+    uptime: float
+    throughput: float
+    latency: float
+    penalty: float
+
+
 class Candidate(msgspec.Struct, frozen=True):
     """An offer that fits a request: its deployments in the order of trying. Scored only where several compete.
 
@@ -328,8 +339,7 @@ class Candidate(msgspec.Struct, frozen=True):
     """
 
     deployments: tuple[Deployment, ...]
-    score: float = 0.0
-    penalty: float = 0.0
+    score: Score | None = None
     figures: Figures | None = None
     benched: bool = False
 
@@ -354,7 +364,7 @@ class Ties(msgspec.Struct, frozen=True):
 class RoutePlan(msgspec.Struct, frozen=True):
     """The ordered candidates of one request, and what was left out and why.
 
-    `chosen_by`: what put the first one first. `fallbacks`: how many candidates may follow it.
+    `chosen_by`: what put the first one first. `fallbacks`: how many may follow it. `note`: the log's word of it, ready.
     """
 
     candidates: tuple[Candidate, ...]
@@ -363,6 +373,7 @@ class RoutePlan(msgspec.Struct, frozen=True):
     chosen_by: ChosenBy = "only"
     fallbacks: int = 0
     ties: Ties | None = None
+    note: str | None = None
 
     @property
     def deployments(self) -> list[Deployment]:

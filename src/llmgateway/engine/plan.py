@@ -206,7 +206,7 @@ def _alone(ask: Ask, one: Fitting, place: Place | None) -> Candidate:
 
 def _candidate(ask: Ask, one: Ranked, place: Place | None) -> Candidate:
     deployments = _credentials(ask, (one.offer, one.deployments), place)
-    return Candidate(deployments, one.score.total, one.score.penalty, one.contender.figures, one.benched)
+    return Candidate(deployments, one.score, one.contender.figures, one.benched)
 
 
 def _credentials(ask: Ask, one: Fitting, place: Place | None) -> tuple[Deployment, ...]:

@@ -9,8 +9,8 @@ from typing import Protocol
 import msgspec
 
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Deployment, Figures, Offer
-from llmgateway.engine.score import Contender, Score, Volume, Weights, scores
+from llmgateway.domain.routing import Deployment, Figures, Offer, Score
+from llmgateway.engine.score import Contender, Volume, Weights, scores
 
 Fitting = tuple[Offer, tuple[Deployment, ...]]
 """An offer, and those of its deployments that a request would be sent to, one per credential."""

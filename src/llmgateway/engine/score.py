@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Figures
+from llmgateway.domain.routing import Figures, Score
 
 Strategy = Literal["price", "throughput", "latency"]
 _FLOOR: Final = 1.0
@@ -40,17 +40,6 @@ class Contender(msgspec.Struct, frozen=True, gc=False):
     price: float | None
     figures: Figures
     priority: float = 1.0
-
-
-class Score(msgspec.Struct, frozen=True, gc=False):
-    """The ratios, the penalty, and the sum of all."""
-
-    total: float
-    price: float
-    uptime: float
-    throughput: float
-    latency: float
-    penalty: float
 
 
 def weights_for(policy: RoutingPolicy, *, strategy: Strategy | None, streamed: bool) -> Weights:

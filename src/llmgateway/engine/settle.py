@@ -15,6 +15,7 @@ from llmgateway.domain.record import AttemptRow, ExchangeRow, LogRecord
 from llmgateway.domain.routing import Attempt
 from llmgateway.domain.usage import Cost, Usage, cost_of
 from llmgateway.engine.exchange import Exchange
+from llmgateway.engine.note import note_of
 from llmgateway.engine.tokens import estimate_prompt, estimate_text
 from llmgateway.wire.openai_chat.account import (
     ErrorMetadata,
@@ -185,7 +186,7 @@ def _exchange_row(
         cost.image_output if cost is not None else None,  # cost_image_output
         price.as_of or price.source or None if price is not None else None,  # price_version
         ", ".join(exchange.dropped) or None,  # dropped_parameters
-        msgspec.json.encode(plan.excluded).decode() if plan is not None and plan.excluded else None,  # routing
+        note_of(plan) if plan is not None else None,  # routing
     )
 
 

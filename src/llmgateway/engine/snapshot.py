@@ -28,6 +28,7 @@ from llmgateway.domain.routing import (
 from llmgateway.domain.usage import tariff_of
 from llmgateway.engine.address import Address, UnreachableError, located, speaks
 from llmgateway.engine.deadline import patience
+from llmgateway.engine.note import note_of
 from llmgateway.wire.params import compile_parameters
 from llmgateway.wire.protocols import PROTOCOLS, Dialect
 from llmgateway.wire.quirks import quirks_for
@@ -119,6 +120,7 @@ class Snapshot:
         if len(offers) == 1 and len(offers[0].deployments) == 1:
             by = "only" if resolution.provider is None else "pin"
             sole = RoutePlan((Candidate(offers[0].deployments),), resolution.provider, tuple(excluded), by)
+            sole = msgspec.structs.replace(sole, note=note_of(sole))
         return Route(
             offers,
             tuple(excluded),

@@ -188,7 +188,26 @@ def test_what_was_left_out_and_who_was_left_out_is_on_record() -> None:
     settlement = settle(exchange)
     assert row(settlement)["dropped_parameters"] == "seed, top_k"
     assert told(settlement.metadata)["dropped_parameters"] == ["seed", "top_k"]
-    assert row(settlement)["routing"] == '[{"provider":"cheap","model":"gpt-x","reason":"capability:n","param":"n"}]'
+    assert msgspec.json.decode(row(settlement)["routing"]) == {
+        "chosen_by": "only",
+        "candidates": [{"provider": "acme", "model": "gpt-x"}],
+        "excluded": [{"provider": "cheap", "model": "gpt-x", "reason": "capability:n", "param": "n"}],
+    }
+
+
+def test_how_the_candidates_compared_is_on_record() -> None:
+    exchange = answered(begun())
+    prices = {"cheap": Price(input=1, output=1), "dear": Price(input=3, output=3)}
+    of = snapshot(*[offer(name, price=price) for name, price in prices.items()])
+    exchange.plan = planned(read_request(request_body()), snapshot=of)
+    note = msgspec.json.decode(row(settle(exchange))["routing"])
+    assert note["chosen_by"] == "score"
+    assert note["fallbacks"] == 1
+    first, second = note["candidates"]
+    assert (first["provider"], first["score"]["total"], first["score"]["price"]) == ("cheap", 0, 0)
+    assert (second["provider"], second["score"]["price"]) == ("dear", 2)
+    assert second["score"]["total"] > 0
+    assert second["figures"] == {"uptime": 100, "latency": 1000, "throughput": 50, "attempts": 0}
 
 
 def test_what_the_edge_knows_is_on_record() -> None:
