@@ -105,6 +105,51 @@ def test_a_bad_file_changes_nothing_and_is_told_with_its_line(
     assert cost(reloadable) == Decimal(USAGE["total_tokens"]) / 10**6
 
 
+QUIET_KEY = "sk-key-of-the-quiet-project"
+
+
+def falling_back(upstream: ToldUpstream, simulator: Simulator, *, quiet: str) -> str:
+    """A model of two providers, the cheaper of which always fails and yet stays first."""
+    offers = [
+        f'[[providers.{name}.models]]\nid = "both"\nupstream = "{model}"\n'
+        f"input_usd_per_mtok = {price}\noutput_usd_per_mtok = {price}\n"
+        for name, model, price in (("sick", "fault-500", 1), ("told", "one", 2))
+    ]
+    sections = [
+        "[routing]\nweight_uptime = 0\npenalty_factor = 0\nbench_failures = 1000\nexploration_rate = 0\n",
+        quiet,
+        custom_provider("sick", simulator.base_url),
+        custom_provider("told", upstream.base_url),
+        static_key(),
+        static_key(QUIET_KEY, name="quiet") + 'project = "quiet"\n',
+    ]
+    return "\n".join((*sections, *offers))
+
+
+def test_a_projects_routing_takes_effect_at_a_reload_and_what_was_learnt_stays(
+    simulator: Simulator, upstream: ToldUpstream, tmp_path: Path
+) -> None:
+    quiet = {"authorization": f"Bearer {QUIET_KEY}"}
+    alone = "[projects.quiet.routing]\nmax_fallbacks = 0\nsame_credential_retries = 0\n"
+    with running_gateway(tmp_path, configuration=falling_back(upstream, simulator, quiet="")) as gateway:
+        ways = [gateway.chat("both", headers=quiet).json["metadata"]["routing"]]
+        reload(gateway, falling_back(upstream, simulator, quiet=alone))
+        refused = gateway.chat("both", headers=quiet)
+        assert refused.status == 502
+        ways += [refused.json["metadata"]["routing"], gateway.chat("both").json["metadata"]["routing"]]
+        assert gateway.metric("recent_attempts") == 5, "counted before the reload and after it"
+        reload(gateway, falling_back(upstream, simulator, quiet=""))
+        ways += [gateway.chat("both", headers=quiet).json["metadata"]["routing"]]
+    assert [[one["provider"] for one in way] for way in ways] == [["sick", "told"], ["sick"], *[["sick", "told"]] * 2]
+
+
+def test_a_start_tells_of_settings_for_projects_without_keys(upstream: ToldUpstream, tmp_path: Path) -> None:
+    text = custom_provider("told", upstream.base_url) + "[projects.tset.routing]\nmax_fallbacks = 0\n"
+    with running_gateway(tmp_path, configuration=text + "[projects.default.routing]\nmax_fallbacks = 0\n") as gateway:
+        assert "[projects.tset]" in gateway.written()
+        assert "[projects.default]" not in gateway.written()
+
+
 def test_keys_made_and_disabled_elsewhere_count_within_a_second(reloadable: Gateway) -> None:
     made = keys(reloadable, "create", "made-elsewhere")
     header = {"authorization": f"Bearer {made['key']}"}

@@ -40,7 +40,7 @@ from llmgateway.infra.db.migrations import upgrade
 from llmgateway.infra.db.sink import Sink
 from llmgateway.infra.fetch import GuardedFetcher
 from llmgateway.infra.journal import FileJournal, JournalSettings
-from llmgateway.infra.operator import OperatorRows, operator_rows, static_keys
+from llmgateway.infra.operator import OperatorRows, operator_rows, static_keys, with_routing
 from llmgateway.infra.secrets import fingerprinter, installation_secret, open_data_directory
 from llmgateway.infra.settings import Settings, SettingsError, load
 from llmgateway.infra.signing import Signing
@@ -146,6 +146,12 @@ class Assembly:
         await asyncio.get_running_loop().run_in_executor(None, lambda: self.sink.stop(drain=True))
         self._database.close()
 
+    @property
+    def idle_projects(self) -> list[str]:
+        """Projects with settings but without a key: perhaps made later, perhaps misspelt."""
+        used = {key.project.name for key in self._snapshot.keys.values()}
+        return sorted(self.settings.projects.keys() - used)
+
     def _operator_rows(self, settings: Settings) -> OperatorRows:
         return operator_rows(
             settings, environ=self._environ, catalog_providers=self._catalog.providers, fingerprint=self._fingerprint
@@ -157,7 +163,7 @@ class Assembly:
         simulated = Credential(provider=PROVIDER_ID, secret="", fingerprint=self._fingerprint(PROVIDER_ID))
         return Snapshot(
             catalog=self._catalog.merged((*rows.providers, simulator_provider()), (*rows.models, *simulator_models())),
-            keys=(*self._stored_keys, *static_keys(self.settings)),
+            keys=with_routing((*self._stored_keys, *static_keys(self.settings)), self.settings),
             credentials=(*rows.credentials, simulated),
             protocols=frozenset(self._codecs),
             instance_id=self._fingerprint("instance"),

@@ -1,6 +1,6 @@
 """The numbers of routing: what an operator may set for the gateway, and for one project."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -71,3 +71,20 @@ class RoutingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: Seconds = 600
     deadline_stream_s: Seconds = 1200
     auto_models: tuple[str, ...] = ()
+
+
+SHARED: Final = frozenset(
+    (
+        "session_map_size",
+        "retry_budget_rate",
+        "retry_budget_min_per_s",
+        "bench_failures",
+        "bench_s",
+        "bench_max_s",
+        "bench_auth_probe_s",
+        "bench_quota_s",
+        "bench_forbidden_s",
+        "bench_limited_s",
+    )
+)
+"""Numbers of what all projects have in common: credentials that rest, budgets of providers, the one map of sessions."""

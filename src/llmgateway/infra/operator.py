@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from llmgateway.domain.identity import ApiKey, Project
+from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import Credential, Model, Protocol, Provider, Timeouts
 from llmgateway.domain.routing import Mapping as ModelMapping
 from llmgateway.domain.usage import Price, PriceTier
@@ -92,6 +93,22 @@ def static_keys(settings: Settings) -> tuple[ApiKey, ...]:
         )
         for key in settings.keys
     )
+
+
+def with_routing(keys: Iterable[ApiKey], settings: Settings) -> tuple[ApiKey, ...]:
+    """The keys with what their projects set of routing: the gateway's policy with single numbers replaced."""
+    policies: dict[str, RoutingPolicy] = {}
+    for name, project in settings.projects.items():
+        own = {field: value for field, value in msgspec.structs.asdict(project.routing).items() if value is not None}
+        if own:
+            policies[name] = msgspec.structs.replace(settings.routing, **own)
+    return tuple([_routed(key, policies.get(key.project.name)) for key in keys])
+
+
+def _routed(key: ApiKey, policy: RoutingPolicy | None) -> ApiKey:
+    if policy is None:
+        return key
+    return msgspec.structs.replace(key, project=msgspec.structs.replace(key.project, routing=policy))
 
 
 def _named_as_known(settings: Settings, known: Mapping[str, Provider]) -> dict[str, ProviderSettings]:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from llmgateway.domain.identity import ApiKey, Project
+from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import Credential, Endpoint, Provider, Timeouts, Variable
 from llmgateway.domain.usage import PriceTier
-from llmgateway.infra.operator import OperatorRows, operator_rows, static_keys
+from llmgateway.infra.operator import OperatorRows, operator_rows, static_keys, with_routing
 from llmgateway.infra.secrets import digest
 from llmgateway.infra.settings import Settings, SettingsError, load
 
@@ -207,6 +209,24 @@ def test_static_keys_are_known_by_digest_and_named_after_their_entry(tmp_path: P
     assert (key.id, key.name, key.static, key.status) == ("static:ci", "ci", True, "active")
     assert key.digest == digest("secret-ci-key")
     assert (key.project.id, key.project.name) == ("web", "web")
+
+
+def test_keys_of_a_project_have_the_gateways_policy_with_the_projects_numbers(tmp_path: Path) -> None:
+    """Those of the file and of the database alike; one policy for all keys of a project."""
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        "[routing]\nmax_attempts = 3\n[projects.web.routing]\nmax_fallbacks = 0\n[projects.idle]\n"
+        + "".join(
+            f'[[keys]]\nname = "{name}"\nkey = "12345678-{name}"\nproject = "{name}"\n' for name in ("web", "idle")
+        )
+    )
+    settings = load(file, environ={})
+    stored = ApiKey(id="k", name="k", digest=b"d", project=Project(id="4711", name="web"))
+    of_web, of_idle, of_database = with_routing((*static_keys(settings), stored), settings)
+    assert of_web.project.routing == RoutingPolicy(max_attempts=3, max_fallbacks=0)
+    assert of_database.project.routing is of_web.project.routing
+    assert of_database.project.id == "4711"
+    assert of_idle.project.routing is None
 
 
 def test_a_known_provider_whose_name_no_variable_can_spell_is_found_all_the_same(tmp_path: Path) -> None:

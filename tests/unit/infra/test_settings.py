@@ -5,9 +5,12 @@
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from llmgateway.infra.settings import Mistake, Secret, Settings, SettingsError, config_path, load
+from llmgateway.domain.policy import SHARED
+from llmgateway.infra.settings import Mistake, RoutingPolicy, Secret, Settings, SettingsError, config_path, load
+from llmgateway.infra.settings.model import ProjectRouting
 
 CANARY = "sk-canary-0123456789"
 
@@ -67,6 +70,41 @@ def test_environment_wins_over_the_file_and_the_file_over_defaults(tmp_path: Pat
 def test_every_kind_of_setting_can_come_from_the_environment(variable: str, text: str, read_back: object) -> None:
     assert callable(read_back)
     assert read_back(load(None, environ={variable: text}))
+
+
+def test_a_project_replaces_single_numbers_of_routing(tmp_path: Path) -> None:
+    text = '[projects."Team.A".routing]\nmax_fallbacks = 0\nreroute_pinned = true\n'
+    routing = read(tmp_path, text).projects["Team.A"].routing
+    given = {name: value for name, value in msgspec.structs.asdict(routing).items() if value is not None}
+    assert given == {"max_fallbacks": 0, "reroute_pinned": True}
+
+
+def test_every_number_of_routing_has_its_place_in_a_project() -> None:
+    assert (
+        load(None, environ={"LLMGATEWAY_PROJECTS_A_ROUTING_DEADLINE_S": "9"}).projects["a"].routing != ProjectRouting()
+    )
+    assert ProjectRouting.__struct_fields__ == RoutingPolicy.__struct_fields__
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("", "team-a"),
+        ('[projects."Team.A".routing]\nbackoff_s = 1\n', "Team.A"),
+        ('[[keys]]\nname = "k"\nkey = "12345678"\nproject = "Team_A"\n', "Team_A"),
+    ],
+)
+def test_a_project_in_a_variable_is_that_of_the_file(tmp_path: Path, text: str, name: str) -> None:
+    settings = read(tmp_path, text, LLMGATEWAY_PROJECTS_TEAM_A_ROUTING_MAX_FALLBACKS="1")
+    given = {named: msgspec.structs.asdict(project.routing) for named, project in settings.projects.items()}
+    assert {named: numbers["max_fallbacks"] for named, numbers in given.items()} == {name: 1}
+
+
+@pytest.mark.parametrize("number", sorted(SHARED))
+def test_a_number_that_projects_share_cannot_be_one_projects(tmp_path: Path, number: str) -> None:
+    found = only(tmp_path, f"[projects.a.routing]\nmax_fallbacks = 1\n{number} = 1\n")
+    assert (found.line, found.path) == (3, f"projects.a.routing.{number}")
+    assert f"routing.{number} alone" in found.expected
 
 
 def test_a_provider_of_the_file_is_found_by_its_spelling_in_the_environment(tmp_path: Path) -> None:
@@ -159,6 +197,10 @@ def test_money_that_cannot_be_counted_in_pico_dollars_is_refused(tmp_path: Path,
         ('[[keys]]\nname = "a"\nkey = "1234 5678"\n', 3, "keys[0].key", "visible ASCII"),
         ('[[keys]]\nname = "a"\n', 1, "keys[0].key", "nothing given"),
         ('[[keys]]\nname = "a"\nkey = "12345678"\nproject = "a b"\n', 4, "keys[0].project", "letters"),
+        ("[projects.a.routing]\nmax_fallback = 1\n", 2, "projects.a.routing.max_fallback", 'did you mean "max_fallbacks"?'),
+        ("[projects.a.routing]\nexploration_rate = 2\n", 2, "projects.a.routing.exploration_rate", "from 0 to 1"),
+        ("[projects.a]\nrooting = 1\n", 2, "projects.a.rooting", 'did you mean "routing"?'),
+        ('[projects."a b".routing]\nmax_fallbacks = 1\n', 1, "projects.a b", "letters"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_line_field_and_remedy(tmp_path: Path, text: str, line: int, path: str, words: str) -> None:
@@ -180,6 +222,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path: Pa
     [
         ("LLMGATEWAY_SERVER_PROT", "LLMGATEWAY_SERVER_PORT"),
         ("LLMGATEWAY_PROVIDERS_OPENAI_API_KEY", "LLMGATEWAY_PROVIDERS_OPENAI_API_KEYS"),
+        ("LLMGATEWAY_PROJECTS_A_ROUTING_MAX_FALLBACK", "LLMGATEWAY_PROJECTS_A_ROUTING_MAX_FALLBACKS"),
         ("LLMGATEWAY_KEYS_CI", None),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from llmgateway.domain.policy import SHARED
 from llmgateway.domain.routing import Endpoint, ParameterPolicy
 from llmgateway.infra.settings import (
     DataSettings,
@@ -85,6 +86,11 @@ def test_the_document_names_no_variable_that_does_not_exist() -> None:
         for field in section.__struct_fields__
     }
     assert named == fields
+
+
+def test_the_document_names_the_numbers_that_projects_share() -> None:
+    (line,) = re.findall(r"^What projects share is set in `\[routing\]` alone: (.*)\.$", DOCUMENT, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", line)) == SHARED
 
 
 def test_the_document_names_every_capability() -> None:

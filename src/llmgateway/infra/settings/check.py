@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from llmgateway.domain.policy import SHARED
 from llmgateway.infra.settings.mistakes import Findings, nearest
-from llmgateway.infra.settings.model import KeySettings, ModelSettings, ProviderSettings, Settings
+from llmgateway.infra.settings.model import KeySettings, ModelSettings, ProjectSettings, ProviderSettings, Settings
 from llmgateway.infra.settings.positions import Path
 from llmgateway.wire.quirks import QUIRKS, complaint
 
@@ -30,6 +31,8 @@ def check(settings: Settings, findings: Findings) -> None:
     _data(settings, findings)
     for name, provider in settings.providers.items():
         _provider(name, provider, findings)
+    for name, project in settings.projects.items():
+        _project(name, project, findings)
     _keys(settings.keys, findings)
 
 
@@ -154,6 +157,16 @@ def _regions(regions: tuple[str, ...], path: Path, findings: Findings) -> None:
     for index, region in enumerate(regions):
         if not _REGION.fullmatch(region):
             findings.add((*path, index), given=f'"{region}" given', expected="a region name without blanks or colons")
+
+
+def _project(name: str, project: ProjectSettings, findings: Findings) -> None:
+    path: Path = ("projects", name)
+    if not _PROJECT_NAME.fullmatch(name):
+        findings.add(path, given=f'"{name}" given', expected="letters, digits, . _ or -")
+    for field, value in msgspec.structs.asdict(project.routing).items():
+        if field in SHARED and value is not None:
+            expected = f"routing.{field} alone, since projects share what it limits"
+            findings.add((*path, "routing", field), given="a number of its own given", expected=expected)
 
 
 def _keys(keys: tuple[KeySettings, ...], findings: Findings) -> None:

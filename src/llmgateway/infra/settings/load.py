@@ -33,9 +33,7 @@ def load(path: Path | None, *, environ: Mapping[str, str]) -> Settings:
     file = "" if path is None else str(path)
     text = "" if path is None else _read(path)
     raw = _parsed(text, file=file)
-    providers = raw.get("providers")
-    names = list(cast(dict[str, object], providers)) if isinstance(providers, dict) else []
-    values, variables, unknown = overlay(environ, providers=names)
+    values, variables, unknown = overlay(environ, providers=_names(raw, "providers"), projects=_projects(raw))
     for place, value in values.items():
         _put(raw, place, value)
     sources = Sources(file=file, text=text, variables=variables)
@@ -44,6 +42,19 @@ def load(path: Path | None, *, environ: Mapping[str, str]) -> Settings:
     check(settings, findings)
     findings.raise_if_any()
     return msgspec.structs.replace(settings, sources=sources)
+
+
+def _names(raw: dict[str, object], section: str) -> list[str]:
+    table = raw.get(section)
+    return list(cast(dict[str, object], table)) if isinstance(table, dict) else []
+
+
+def _projects(raw: dict[str, object]) -> list[str]:
+    """Those that have a section, and those of keys."""
+    keys = raw.get("keys")
+    entries = cast(list[object], keys) if isinstance(keys, list) else []
+    named = [cast(dict[str, object], entry).get("project") for entry in entries if isinstance(entry, dict)]
+    return [*[name for name in named if isinstance(name, str)], *_names(raw, "projects")]
 
 
 def _read(path: Path) -> str:

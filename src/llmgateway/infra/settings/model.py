@@ -5,7 +5,7 @@ checking a file is `check`'s; turning providers and keys into rows is `infra.ope
 """
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -146,6 +146,24 @@ class KeySettings(msgspec.Struct, frozen=True, kw_only=True):
     project: Annotated[str, Meta(min_length=1, max_length=64)] = "default"
 
 
+if TYPE_CHECKING:
+    ProjectRouting = msgspec.Struct
+else:
+    ProjectRouting = msgspec.defstruct(
+        "ProjectRouting",
+        [(field.name, field.type | None, None) for field in msgspec.structs.fields(RoutingPolicy)],
+        frozen=True,
+        kw_only=True,
+    )
+"""Any numbers of the routing policy; None: as the gateway. `check` refuses those that projects share."""
+
+
+class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for the keys of one project."""
+
+    routing: ProjectRouting = ProjectRouting()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that file and environment say. `sources` finds the line of a setting for later complaints."""
 
@@ -153,5 +171,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data: DataSettings = DataSettings()
     routing: RoutingPolicy = RoutingPolicy()
     providers: dict[str, ProviderSettings] = {}
+    projects: dict[str, ProjectSettings] = {}
     keys: tuple[KeySettings, ...] = ()
     sources: Sources = msgspec.field(default_factory=Sources)
