@@ -251,10 +251,6 @@ def test_limits_of_a_model_are_kept(gateway: Gateway, upstream: ToldUpstream) ->
     Sent(gateway, upstream, "listed/small", {"messages": long}).refused("context_length_exceeded", "messages")
 
 
-def test_the_model_auto_is_not_there_yet(gateway: Gateway, upstream: ToldUpstream) -> None:
-    Sent(gateway, upstream, "auto", {}).refused("unsupported_parameter", "model")
-
-
 def test_every_role_and_part_goes_on_byte_for_byte(gateway: Gateway, upstream: ToldUpstream) -> None:
     text = """[ {"role":"system","content":"a"}, {"role":"developer", "content":[{"type":"text","text":"b"}]},
       {"role":"user","content":[ {"type":"text","text":"c","cache_control":{"type":"ephemeral","ttl":"1h"}},

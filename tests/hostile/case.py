@@ -12,6 +12,7 @@ INVALID_VALUE = "invalid_value"
 MISSING = "missing_required_parameter"
 UNSUPPORTED = "unsupported_parameter"
 NOT_FOUND = "model_not_found"
+NO_PROVIDER = "no_provider_available"
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):

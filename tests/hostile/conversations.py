@@ -6,8 +6,8 @@ from tests.hostile.case import (
     INVALID_VALUE,
     MISSING,
     MODEL,
+    NO_PROVIDER,
     NOT_FOUND,
-    UNSUPPORTED,
     Case,
     field,
     message,
@@ -195,7 +195,7 @@ MODELS: tuple[Case, ...] = (
         INVALID_VALUE,
         "model",
     ),
-    refused("model auto", {"model": "auto", "messages": [{"role": "user", "content": "x"}]}, UNSUPPORTED, "model"),
+    refused("model auto", {"model": "auto", "messages": [{"role": "user", "content": "x"}]}, NO_PROVIDER, "model"),
 )
 
 CASES: tuple[Case, ...] = (*MESSAGES, *PARTS, *IMAGES, *CONTRADICTIONS, *MODELS)

@@ -1,4 +1,4 @@
-"""The token estimate on recorded prompts: within 10 % for each family with enough of them, and docs/tokens.md says so."""
+"""The token estimate on recorded prompts: within 10 % for each family with enough of them, as docs/tokens.md says."""
 
 import statistics
 

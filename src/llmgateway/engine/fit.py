@@ -2,23 +2,62 @@
 OpenAI's two protocols it is asked. Every reason has a code for the log and the JSON path of the field behind it.
 """
 
+from math import inf
+from typing import Final
+
 from llmgateway.domain.chat import Chat
+from llmgateway.domain.identity import Project
 from llmgateway.domain.routing import Deployment, Excluded, Offer
-from llmgateway.engine.tokens import estimate_prompt
+from llmgateway.engine.tokens import Tally, family_of, prompt_tokens, tally_of
 from llmgateway.wire.openai_responses.vocabulary import chat_only, prefers_responses
 
+_MEDIA: Final = frozenset(("vision", "documents", "audio"))
 
-def fitted(chat: Chat, offer: Offer, *, slack: float) -> tuple[Deployment, ...] | Excluded:
+
+class Size:
+    """How long a prompt is: at most (`bound`; with media it has none), and by an estimate, made when it matters."""
+
+    __slots__ = ("_request", "_tally", "bound")
+
+    def __init__(self, chat: Chat) -> None:
+        self._request = chat.request
+        self._tally: Tally | None = None
+        least = chat.traits.prompt_bytes + 4 * len(chat.request.messages)
+        self.bound = least if _MEDIA.isdisjoint(chat.traits.needs) else inf
+
+    def at(self, to: Deployment) -> int:
+        """Prompt tokens at a deployment; the text is read once for all of them."""
+        if self._tally is None:
+            self._tally = tally_of(self._request)
+        return prompt_tokens(self._tally, family=family_of(to.mapping, protocol=to.protocol))
+
+
+def is_free(offer: Offer) -> bool:
+    """Its prices are known, and nothing."""
+    price = offer.deployments[0].mapping.price
+    return price is not None and not (price.input or price.output or price.request or price.tiers)
+
+
+def withheld(chat: Chat, offer: Offer, *, project: Project) -> Excluded | None:
+    """Free models are for projects that are verified, or on their way to be."""
+    if project.verified or chat.request.onboarding or not is_free(offer):
+        return None
+    mapping = offer.deployments[0].mapping
+    return Excluded(mapping.provider, mapping.model, "unverified", "onboarding")
+
+
+def fitted(chat: Chat, offer: Offer, *, slack: float, size: Size | None = None) -> tuple[Deployment, ...] | Excluded:
     """The deployments that a request would be sent to, or why it fits none of them.
 
-    `slack`: the share of the estimated prompt that must fit the context.
+    `slack`: the share of the estimated prompt that must fit the context. `size`: of the same prompt, where several
+    offers are looked at.
     """
     deployments = offer.deployments
     to, reason = deployments[0], None
     if to.responses is not None and (wish := _wish(chat, to)) is not None:
         to, reason = to.responses, _conflict(chat, to, wish)
         deployments = tuple([one.responses for one in deployments if one.responses is not None])
-    return reason or _incapable(chat, to) or _too_long(chat, to, slack=slack) or deployments
+    return reason or _incapable(chat, to) or _too_long(chat, to, slack=slack, size=size) or deployments
 
 
 def _wish(chat: Chat, to: Deployment) -> str | None:
@@ -81,7 +120,7 @@ def _field(param: str) -> str:
     return param.partition(".")[0].partition("[")[0]
 
 
-def _too_long(chat: Chat, to: Deployment, *, slack: float) -> Excluded | None:
+def _too_long(chat: Chat, to: Deployment, *, slack: float, size: Size | None) -> Excluded | None:
     mapping, request = to.mapping, chat.request
     if mapping.max_output:
         limit = chat.output_limit
@@ -89,7 +128,7 @@ def _too_long(chat: Chat, to: Deployment, *, slack: float) -> Excluded | None:
             param = "max_completion_tokens" if request.max_completion_tokens is not None else "max_tokens"
             return Excluded(mapping.provider, mapping.model, f"max_output:{mapping.max_output}", param)
     if mapping.context and chat.traits.prompt_bytes + 4 * len(request.messages) > mapping.context:
-        estimate = estimate_prompt(chat.traits.prompt_bytes, messages=len(request.messages))
-        if slack * estimate > mapping.context:
+        size = size or Size(chat)
+        if slack * size.at(to) > mapping.context:
             return Excluded(mapping.provider, mapping.model, f"context:{mapping.context}", "messages")
     return None

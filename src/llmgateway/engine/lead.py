@@ -10,6 +10,7 @@ from llmgateway.domain.identity import Project
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import ChosenBy
 from llmgateway.engine.affinity import Affinity, Place
+from llmgateway.engine.fit import Size
 from llmgateway.engine.rank import Ranked, Vitals
 from llmgateway.engine.score import Strategy
 from llmgateway.engine.snapshot import Snapshot
@@ -28,6 +29,7 @@ class Ask(msgspec.Struct, frozen=True):
     session: str | None
     no_fallback: bool
     strategy: Strategy | None
+    size: Size
 
 
 def choice(

@@ -8,6 +8,7 @@ from llmgateway.domain.routing import Excluded
 from llmgateway.engine.address import how_to_set
 from llmgateway.engine.snapshot import Route, Snapshot
 
+AUTO: Final = "auto"
 _PLACES: Final = {
     "region": "is not offered in the provider's region; name another one behind a colon, or another provider",
     "address": "has a provider whose base_url or variables make no http(s) address",
@@ -25,6 +26,8 @@ def unknown_model(name: str, *, snapshot: Snapshot, param: str = "model") -> Gat
 
 def nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...], *, snapshot: Snapshot) -> GatewayError:
     """The error of the reason that came closest to serving: a field, an address, the protocol, a missing key."""
+    if any(one.reason == "unverified" for one in excluded):
+        return _unverified(name)
     fields = [one for one in excluded if one.param is not None]
     if fields:
         return _unsuitable(name, fields)
@@ -43,9 +46,33 @@ def nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...], *, sna
     if spoken:
         message = f"'{name}' cannot be used yet: this version does not speak the protocol {', '.join(spoken)}."
         return GatewayError(errors.NO_PROVIDER, message, param="model")
+    if name == AUTO:
+        return _nothing_to_choose_from(route, excluded)
     how = " or ".join([f"{variable} (for {provider})" for provider, variable in route.env[:3]])
     advice = f"Set {how} in the environment." if how else "Add api_keys to the provider's section of llmgateway.toml."
     return GatewayError(errors.NO_PROVIDER, f"No provider is configured for '{name}'. {advice}", param="model")
+
+
+def _unverified(name: str) -> GatewayError:
+    message = (
+        f"'{name}' is free, and the project is not verified yet. Send 'onboarding: true' while it is being set up, "
+        "have it verified, or choose a model that has a price."
+    )
+    return GatewayError(errors.PROJECT_NOT_VERIFIED, message, param="onboarding")
+
+
+def _nothing_to_choose_from(route: Route, excluded: tuple[Excluded, ...]) -> GatewayError:
+    """No model on the list of `auto` can be reached; the others may be configured or not."""
+    known = {one.reason for one in excluded} - {"no_credential"}
+    what = "None of its models can be used" if known else "No provider is configured for any of its models"
+    how = " or ".join([f"{variable} (for {provider})" for provider, variable in route.env[:3]])
+    advice = f"Set {how} in the environment, or list others" if how else "List models that are configured"
+    return GatewayError(
+        errors.NO_PROVIDER,
+        f"'auto' has no model to choose: {what[0].lower()}{what[1:]}. {advice} in "
+        "'auto_models' under [routing] in llmgateway.toml.",
+        param="model",
+    )
 
 
 def most_telling(refusals: list[GatewayError]) -> GatewayError:
@@ -73,6 +100,9 @@ def _unsuitable(name: str, fields: list[Excluded]) -> GatewayError:
         wish = last.reason.partition(":")[2]
         message = f"'{name}' is served by two protocols: '{last.param}' is in the one only, '{wish}' in the other. "
         return GatewayError(errors.UNSUPPORTED_PARAMETER, message + "Leave one of them out.", param=last.param)
+    if kind == "filter":
+        message = f"No model is left for 'auto' with '{last.param}'. Leave it out, or configure such a model."
+        return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=last.param)
     advice = "Leave it out, or change the model."
     message = f"'{last.param}' is not supported by any configured provider of '{name}'. {advice}"
     return GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=last.param)

@@ -17,6 +17,7 @@ from llmgateway.domain.reply import Chunk
 from llmgateway.domain.routing import RoutePlan
 from llmgateway.engine.affinity import Affinity
 from llmgateway.engine.attempt import Committed, Means, attempt, decide, lost, verdict
+from llmgateway.engine.auto import is_asked, without_filters
 from llmgateway.engine.clock import REAL, Clock
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.health import Health
@@ -86,6 +87,8 @@ class Gateway:
             chat = exchange.chat = read_request(body)
             snapshot = self.snapshot
             exchange.plan = self._plan(chat, exchange, snapshot=snapshot)
+            if is_asked(chat):
+                chat = exchange.chat = without_filters(chat, exchange.plan)
             if "vision" in chat.traits.needs or "documents" in chat.traits.needs:
                 check_media(chat, fetcher=self._fetcher, to=exchange.plan.deployments)
             if chat.streamed:

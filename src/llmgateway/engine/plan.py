@@ -18,10 +18,11 @@ from llmgateway.domain.identity import Project
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import Candidate, ChosenBy, Deployment, Excluded, RoutePlan, Ties
 from llmgateway.engine.affinity import Affinity, Place, preference_key, session_key
-from llmgateway.engine.fit import fitted
+from llmgateway.engine.auto import auto_route
+from llmgateway.engine.fit import Size, fitted, withheld
 from llmgateway.engine.heal import JSON_FORMATS
 from llmgateway.engine.lead import Ask, choice
-from llmgateway.engine.nowhere import most_telling, nothing_left, unknown_model
+from llmgateway.engine.nowhere import AUTO, most_telling, nothing_left, unknown_model
 from llmgateway.engine.pool import in_order
 from llmgateway.engine.rank import Fitting, Ranked, Vitals, ranked
 from llmgateway.engine.score import Strategy, volume_of, weights_for
@@ -47,29 +48,25 @@ def plan_route(
     CONTEXT_LENGTH.
     """
     request = chat.request
-    _not_yet(chat)
-    route = snapshot.route(request.model)
+    policy = project.routing or snapshot.policy
+    size = None
+    if request.model == AUTO:
+        size = Size(chat)
+        route = auto_route(chat, snapshot=snapshot, policy=policy, project=project, health=health, size=size)
+    else:
+        route = snapshot.route(request.model)
     if route is None:
         raise unknown_model(request.model, snapshot=snapshot)
-    policy = project.routing or snapshot.policy
-    sole = route.sole
+    sole = route.sole if project.verified else None
     if sole is not None and not request.models and request.routing in (None, "auto") and not policy.reroute_pinned:
         deployments = sole.candidates[0].deployments
         if fitted(chat, route.offers[0], slack=policy.context_slack) is deployments and health.open(deployments[0]):
             return sole
-    return _planned(
-        Ask(chat, snapshot, policy, health, affinity, project, draw, session, no_fallback, _strategy(chat, route)),
-        route,
+    strategy = _strategy(chat, route)
+    ask = Ask(
+        chat, snapshot, policy, health, affinity, project, draw, session, no_fallback, strategy, size or Size(chat)
     )
-
-
-def _not_yet(chat: Chat) -> None:
-    """What is validated but has no effect in this version, and would change the answer."""
-    request = chat.request
-    if request.model == "auto" or (request.models and "auto" in request.models):
-        param = "model" if request.model == "auto" else "models"
-        message = "'auto' is not supported by this version: name a model."
-        raise GatewayError(errors.UNSUPPORTED_PARAMETER, message, param=param)
+    return _planned(ask, route)
 
 
 def _strategy(chat: Chat, route: Route) -> Strategy | None:
@@ -128,7 +125,9 @@ def _groups(ask: Ask, route: Route, excluded: list[Excluded]) -> list[list[Fitti
         reasons = [*one.excluded]
         group: list[Fitting] = []
         for offer in one.offers:
-            found = fitted(ask.chat, offer, slack=ask.policy.context_slack)
+            found = withheld(ask.chat, offer, project=ask.project) or fitted(
+                ask.chat, offer, slack=ask.policy.context_slack, size=ask.size
+            )
             if isinstance(found, Excluded):
                 reasons.append(found)
             else:
@@ -148,12 +147,25 @@ def _routes(ask: Ask, route: Route) -> list[tuple[str, Route]]:
     request = ask.chat.request
     found = [(request.model, _rerouted(ask, route))]
     for index, name in enumerate(request.models or ()):
-        one = ask.snapshot.route(name)
+        one = _further(ask, name)
         if one is None:
             raise unknown_model(name, snapshot=ask.snapshot, param=f"models[{index}]")
         if all(one.subject != other.subject for _, other in found) and one.subject != route.subject:
             found.append((name, one))
     return found
+
+
+def _further(ask: Ask, name: str) -> Route | None:
+    if name != AUTO:
+        return ask.snapshot.route(name)
+    return auto_route(
+        ask.chat,
+        snapshot=ask.snapshot,
+        policy=ask.policy,
+        project=ask.project,
+        health=ask.health,
+        size=ask.size,
+    )
 
 
 def _rerouted(ask: Ask, route: Route) -> Route:

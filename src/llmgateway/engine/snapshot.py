@@ -59,6 +59,30 @@ class Route(msgspec.Struct, frozen=True):
     sole: RoutePlan | None = None
 
 
+class Pick(msgspec.Struct, frozen=True):
+    """An offer that `auto` may choose, and where its model then leads: to those of its offers that may be chosen."""
+
+    offer: Offer
+    route: Route
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What a menu depends on. `named`: the operator has listed the models. `free`, `unreasoned`: a request's wishes."""
+
+    models: tuple[str, ...]
+    named: bool
+    free: bool
+    unreasoned: bool
+
+
+class Menu(msgspec.Struct, frozen=True):
+    """What `auto` chooses from, cheapest first; what is not on it, with the reason; and the keys that would help."""
+
+    picks: tuple[Pick, ...]
+    excluded: tuple[Excluded, ...]
+    env: tuple[tuple[str, str], ...]
+
+
 class Snapshot:
     """`keys` by SHA-256 digest; `protocols`: those this version can speak; `instance_id` marks our own requests.
     `today` decides which offers are past their deactivation; a new day needs a new snapshot.
@@ -84,6 +108,7 @@ class Snapshot:
         self.credentials: dict[str, list[Credential]] = {}
         for credential in credentials:
             self.credentials.setdefault(credential.provider, []).append(credential)
+        self.menus: dict[Wish, Menu] = {}
         self._routes: dict[str, Route] = {}
 
     def usable(self, mapping: Mapping) -> bool:

@@ -1,8 +1,8 @@
 """What each family of models makes of a prompt: figures fitted on recorded traffic, a table and no code.
 
 `python -m tests.wire.token_errors --fit` fits them anew; docs/tokens.md says how far off they are. Set by hand: the row
-of what is not known, what Llama makes of tools, base and text of the newest Claude models (by their answers too, since few
-of the prompts are long), and the rough figures of pictures, files and sound.
+of what is not known, what Llama makes of tools, base and text of the newest Claude models (by their answers too,
+since few of the prompts are long), and the rough figures of pictures, files and sound.
 """
 
 from typing import Final

@@ -157,7 +157,7 @@ async def test_an_error_leaves_after_its_record_was_written() -> None:
         (b"{", 400, "invalid_json"),
         (b"{}", 400, "missing_required_parameter"),
         (request_body(model="nothing"), 404, "model_not_found"),
-        (request_body(model="auto"), 400, "unsupported_parameter"),
+        (request_body(model="auto"), 400, "no_provider_available"),
     ],
 )
 async def test_a_bad_request_is_refused_and_recorded_without_an_attempt(body: bytes, status: int, code: str) -> None:

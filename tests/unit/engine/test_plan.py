@@ -10,7 +10,7 @@ from llmgateway.domain.errors import ErrorKind, GatewayError
 from llmgateway.domain.routing import Endpoint, ParameterPolicy, RoutePlan
 from llmgateway.domain.usage import Price
 from llmgateway.engine.snapshot import Snapshot
-from llmgateway.engine.tokens import estimate_prompt, estimate_text
+from llmgateway.engine.tokens import estimate_chat
 from llmgateway.wire.openai_chat.request import read_request
 from tests.support.fakes import TODAY, offer, planned, provider, request_body, snapshot
 
@@ -280,8 +280,8 @@ def test_offers_without_figures_are_never_checked() -> None:
 
 
 def test_a_prompt_is_too_long_only_when_four_fifths_of_the_estimate_are() -> None:
-    messages = [{"role": "user", "content": "x" * 4984}]
-    assert estimate_prompt(4984, messages=1) == 1250
+    messages = [{"role": "user", "content": " word" * 1130}]
+    assert estimate_chat(read_request(request_body(messages=messages)), mapping=offer()) == 1250
     assert served_by(snapshot(offer(context=1000)), messages=messages) == "acme/gpt-x"
     error = refusal(snapshot(offer(context=999)), errors.CONTEXT_LENGTH, messages=messages)
     assert error.param == "messages"
@@ -346,17 +346,6 @@ def test_a_provider_without_a_variable_is_configured_in_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "param"),
-    [
-        ({"model": "auto"}, "model"),
-        ({"models": ["gpt-x", "auto"]}, "models"),
-    ],
-)
-def test_auto_is_refused_for_now(fields: dict[str, Any], param: str) -> None:
-    assert refusal(snapshot(), errors.UNSUPPORTED_PARAMETER, **fields).param == param
-
-
-@pytest.mark.parametrize(
     "fields",
     [
         {"routing": "auto"},
@@ -369,15 +358,3 @@ def test_auto_is_refused_for_now(fields: dict[str, Any], param: str) -> None:
 )
 def test_what_has_no_effect_yet_is_accepted(fields: dict[str, Any]) -> None:
     assert served_by(snapshot(), **fields) == "acme/gpt-x"
-
-
-# Token estimates
-
-
-@pytest.mark.parametrize(("characters", "tokens"), [(0, 0), (1, 1), (4, 1), (5, 2), (4000, 1000)])
-def test_four_characters_are_about_one_token(characters: int, tokens: int) -> None:
-    assert estimate_text(characters) == tokens
-
-
-def test_each_message_has_a_wrapping_of_four_tokens() -> None:
-    assert estimate_prompt(400, messages=3) == 112

@@ -44,7 +44,7 @@ COUNTED = {
     ),
     "russian": ("Сегодня днём мы провели в Москве совещание, на котором обсудили новые функции.", 21, 0.3),
     "hindi": ("आज दोपहर हमने दिल्ली में एक बैठक की और इस बात पर चर्चा की।", 17, 0.3),
-    "french": ("Cet après-midi, nous avons tenu une réunion à Paris pour améliorer le système.", 16, 0.35),
+    "french": ("Cet après-midi, nous avons tenu une réunion à Paris pour améliorer le système.", 16, 0.4),
 }
 
 
