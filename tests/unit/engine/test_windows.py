@@ -86,7 +86,11 @@ PAUSES = st.one_of(
     st.integers(0, 400 * SECOND),
     st.integers(0, 4000 * SECOND),
     st.integers(0, 100_000 * SECOND),
+    st.sampled_from([5, 10, 15, 45, 50, 55, 60, 225, 240, 270, 285, 300, 3300, 3480, 3540, 3600]).map(
+        lambda seconds: seconds * SECOND
+    ),
 )
+"""Long and short ones, and those that end where slots and bands do."""
 ATTEMPTS = st.one_of(
     st.just((True, None, 0, 0)),
     st.tuples(
@@ -110,7 +114,7 @@ def test_figures_are_those_of_a_reference_that_keeps_everything(
     day: list[tuple[int, tuple[bool, int | None, int, int] | None]], window_s: int, asked_s: int
 ) -> None:
     window, reference = Window(window_s=window_s, now_ns=START), Reference(window_s)
-    own = RoutingPolicy(metrics_window_s=window_s)
+    own = RoutingPolicy(metrics_window_s=window_s, uptime_prior_attempts=10)
     other = RoutingPolicy(metrics_window_s=asked_s, recency_weight_1m=7, recency_weight_5m=5, uptime_prior_attempts=0)
     now_ns = START
     for pause_ns, attempt in day:
