@@ -132,7 +132,8 @@ def test_the_canaries_were_really_used(evidence: Evidence) -> None:
 
 def test_the_words_of_a_provider_that_rejects_our_key_are_never_relayed(evidence: Evidence) -> None:
     for name in ("key-echo-False", "key-echo-True", "401-False", "403-True"):
-        assert b"rejected the gateway's credential" in evidence.answers[name]
+        told = b"rejected the gateway's credential", b"does not let the gateway's credential use this model"
+        assert any(words in evidence.answers[name] for words in told)
         assert b"Incorrect API key" not in evidence.answers[name]
 
 

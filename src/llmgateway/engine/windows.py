@@ -48,18 +48,20 @@ class Band:
         self.at = at
         return expelled
 
-    def put(self, slot: _Slot) -> bool:
-        """Adds what another band expelled; False if it is too old for this one."""
+    def put(self, slot: _Slot) -> _Slot | None:
+        """Adds what another band expelled. What is too old for this one too comes back, begun when a slot here began,
+        as if it had been here: where it goes does not depend on when somebody looked.
+        """
         began_ns, counts = slot
         number = began_ns // self.slot_ns
         if self.at - number >= self.slots:
-            return False
+            return number * self.slot_ns, counts
         base = number % self.slots * _WIDTH
         cells, sums = self._cells, self.sums
         for index, count in enumerate(counts):
             cells[base + index] += count
             sums[index] += count
-        return True
+        return None
 
     def emptied(self) -> list[_Slot]:
         """All there is, which is then there no more."""
@@ -150,8 +152,9 @@ class Window:
         self.window_s = window_s
         self._five, self._rest = _wider(window_s, now_ns=self._minute.at * SLOT_NS)
         for slot in old:
-            if not self._five.put(slot):
-                self._rest.put(slot)
+            older = self._five.put(slot)
+            if older is not None:
+                self._rest.put(older)
         self._figures = None
 
     def _turn(self, now_ns: int) -> None:
@@ -164,7 +167,7 @@ class Window:
         began_ns = minute.at * SLOT_NS
         for band in (self._five, self._rest):
             older = band.advance(began_ns // band.slot_ns)
-            leaving = older + [slot for slot in leaving if not band.put(slot)]
+            leaving = older + [left for slot in leaving if (left := band.put(slot)) is not None]
         self._next_ns = began_ns + SLOT_NS
         self._figures = None
 

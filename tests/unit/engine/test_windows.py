@@ -171,6 +171,19 @@ def test_another_window_keeps_what_it_has_room_for(
     assert window.figures(later_ns, POLICY) == unknown(POLICY)
 
 
+@pytest.mark.parametrize("window_s", [61, 301, 1000, 3600])
+def test_it_does_not_matter_when_somebody_looks(window_s: int) -> None:
+    """One is looked at every few seconds, the other after the whole time only."""
+    policy = RoutingPolicy(metrics_window_s=window_s)
+    watched = Window(window_s=window_s, now_ns=START)
+    watched.failed(START)
+    for second in range(1, window_s + 20, 2):
+        alone = Window(window_s=window_s, now_ns=START)
+        alone.failed(START)
+        now_ns = START + second * SECOND
+        assert watched.figures(now_ns, policy) == alone.figures(now_ns, policy), f"after {second} s"
+
+
 def test_uptime_is_smoothed_by_attempts_that_never_were() -> None:
     """100 × (1 − f/(n + 10)), both weighted; attempts are told unweighted."""
     window = Window(window_s=3600, now_ns=START)
