@@ -27,7 +27,7 @@ _POLICY: Final = re.compile(
 _QUOTA: Final = re.compile(
     r"insufficient.{0,3}(quota|balance|credit|funds)|exceeded your current quota|"
     r"billing.{0,3}(hard.{0,3}limit|not.active)|(have|has) any credits|(run out of|used all).{0,15}credits|"
-    r"spending.limit|key limit exceeded",
+    r"spend(ing)?.limit|key limit exceeded",
     re.IGNORECASE,
 )
 _KEY: Final = re.compile(

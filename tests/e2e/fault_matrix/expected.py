@@ -134,20 +134,25 @@ RULES: Final[dict[str, tuple[Rule, Rule]]] = {
 """By fault: what an attempt at a stream meets, and one at a whole answer. Of a stream whose fault strikes at a moment
 that can be chosen, mid-content is the same behind content."""
 
+_HALF = "what is cut off is in the last event, which has the finish reason, and half of it cannot be read"
+_WORDS = "told by words only; whatever is meant, it is the caller's and not tried again"
+_QUOTA = "rate limits and quotas have the same words there, and both pass"
 DIFFERING: Final[dict[tuple[str, str, bool], tuple[Rule, str]]] = {
-    ("content-length-short", "openai-responses", True): (
-        UNFINISHED.behind_content,
-        "what is cut off is the last event, which alone says that the answer is complete",
-    ),
-    ("content-length-short", "google", True): (
-        UNFINISHED.behind_content,
-        "what is cut off is the last event, which alone has the finish reason",
-    ),
+    ("content-length-short", "openai-responses", True): (BAD.behind_content, _HALF),
+    ("content-length-short", "google", True): (BAD.behind_content, _HALF),
     ("no-done", "openai-responses", True): (UNFINISHED.behind_content, "the last event is the one with the finish"),
     ("no-done", "bedrock", True): (UNFINISHED.behind_content, "messageStop, which is left out, has the finish"),
     ("bad-crc", "bedrock", True): (BAD, "only event streams of AWS have checksums"),
-    ("429-quota", "bedrock", True): (LIMITED, "it speaks of tokens a day, and is a throttling"),
-    ("429-quota", "bedrock", False): (LIMITED, "it speaks of tokens a day, and is a throttling"),
+    **{("429-quota", "bedrock", streamed): (LIMITED, _QUOTA) for streamed in (True, False)},
+    **{("429-quota", "google", streamed): (LIMITED, _QUOTA) for streamed in (True, False)},
+    **{("400-content-filter", "google", streamed): (REFUSED, _WORDS) for streamed in (True, False)},
+    **{("400-content-filter", "bedrock", streamed): (REFUSED, _WORDS) for streamed in (True, False)},
+    ("empty-choices", "anthropic", True): (UNFINISHED, "its first event has the role, and then no finish follows"),
+    ("json-array", "google", False): (OK, "its answers come in an array, too, where no event stream was asked for"),
+    **{
+        ("tool-invalid-arguments", "google", streamed): (BAD, "MALFORMED_FUNCTION_CALL is a failure: there is no call")
+        for streamed in (True, False)
+    },
 }
 """By fault, protocol and whether streamed: another rule, and the reason."""
 
