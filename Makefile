@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 REAL := $(VENV)/.installed-real
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve simulate test lint format bench soak catalog conformance tokens local-model test-real test-clients fuzz requirements clean
+.PHONY: help install serve simulate test lint format bench soak catalog conformance fault-matrix tokens local-model test-real test-clients fuzz requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ catalog: $(DEV) ## rebuild the model catalogue from its sources, and docs/parame
 
 conformance: $(DEV) ## play the recorded traffic of real providers; writes docs/conformance.md
 	@$(BIN)/python -m tests.wire.conformance $(ARGS)
+
+fault-matrix: $(DEV) ## every fault of a provider in every protocol; writes docs/fault-matrix.md
+	@$(BIN)/python -m tests.e2e.fault_matrix $(ARGS)
 
 tokens: $(DEV) ## measure the token estimate on recorded prompts; writes docs/tokens.md
 	@$(BIN)/python -m tests.wire.token_errors $(ARGS)

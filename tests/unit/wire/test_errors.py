@@ -76,6 +76,7 @@ ROWS: list[tuple[int, dict[str, object], ErrorKind]] = [
     (400, {"code": "invalid_model_parameter", "message": "x"}, errors.UPSTREAM_REFUSED),
     (402, {"message": "x"}, errors.UPSTREAM_QUOTA),
     (429, {"code": "insufficient_quota", "message": "You exceeded your current quota"}, errors.UPSTREAM_QUOTA),
+    (429, {"message": "This request would exceed your organization's monthly spend limit."}, errors.UPSTREAM_QUOTA),
     (429, {"code": "rate_limit_exceeded", "message": "Upgrade at /settings/billing"}, errors.UPSTREAM_RATE_LIMITED),
     (429, {"message": "slow down, or see /billing"}, errors.UPSTREAM_RATE_LIMITED),
     (404, {"message": "no such model"}, errors.UPSTREAM_ERROR),
