@@ -16,6 +16,7 @@ from llmgateway.engine.attempt import Committed, Means, attempt
 from llmgateway.engine.clock import Clock
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.health import Health
+from llmgateway.engine.ports import Signer
 from llmgateway.wire.openai_chat.request import read_request
 from llmgateway.wire.openai_chat.upstream import OpenAIChat
 from tests.support.fakes import (
@@ -128,8 +129,12 @@ class Try:
         health: FakeHealth | None = None,
         takes_s: float = 0,
         key: ApiKey = KEY,
+        fetcher: FakeFetcher | None = None,
+        signer: Signer | None = None,
     ) -> None:
         self.clock = FakeClock()
+        self.fetcher = fetcher or FakeFetcher()
+        self.signer = signer
         self.transport = _SlowTransport(*scripts, clock=self.clock, takes_s=takes_s)
         self.policy = policy
         self.health = health or FakeHealth()
@@ -143,9 +148,10 @@ class Try:
         means = Means(
             codecs={"openai-chat": OpenAIChat()},
             transport=self.transport,
-            fetcher=FakeFetcher(),
+            fetcher=self.fetcher,
             health=self.health,
             clock=self.clock,
+            signer=self.signer,
             draw=random.Random(1),
         )
         return await attempt(self.exchange, chat, means=means, policy=self.policy)

@@ -18,6 +18,7 @@ from llmgateway.domain.routing import Deployment, HttpRequest, Timeouts
 from llmgateway.engine.clock import REAL, Clock
 from llmgateway.engine.course import Course
 from llmgateway.engine.deadline import allowed_s, hurried, patience
+from llmgateway.engine.errand import within
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.heal import healer
 from llmgateway.engine.health import Health
@@ -130,8 +131,14 @@ def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
 async def _readable(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means) -> Chat:
     """The request with what the deployment cannot look up by itself."""
     if to.inline and not _MEDIA.isdisjoint(chat.traits.needs):
+        left_s = (exchange.deadline_ns - exchange.clock.now_ns()) / _SECOND_NS
         exchange.asks()
-        chat = await inlined(chat, to=to, fetcher=means.fetcher)
+        try:
+            async with within(left_s):
+                chat = await inlined(chat, to=to, fetcher=means.fetcher)
+        except TimeoutError as error:
+            message = "The request's time was over while its images and files were fetched."
+            raise GatewayError(errors.UPSTREAM_TIMEOUT, message) from error
         exchange.heard()
     if to.replays and means.recall is not None:
         chat = means.recall.refilled(chat, project=exchange.key.project.id, to=to)
@@ -143,10 +150,8 @@ async def _try(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means, 
     if to.replays or to.inline:
         chat = await _readable(exchange, chat, to, means=means)
     tried = exchange.begin(to)
-    own = to.provider.timeouts
-    left_s = (exchange.deadline_ns - tried.started_ns) / _SECOND_NS
-    total_s = min(own.total_stream if chat.streamed else own.total, left_s)
-    if total_s <= 0:
+    left_ns = exchange.deadline_ns - tried.started_ns
+    if left_ns <= 0:
         raise UpstreamError(errors.UPSTREAM_TIMEOUT, "The request's time was over before an attempt.")
     exchange.undecided = to
     means.health.began(to)
@@ -158,7 +163,9 @@ async def _try(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means, 
         request = _with_headers(request, exchange.facts, to=to)
     if to.signing and means.signer is not None:
         request = await means.signer.sign(request, to=to)
+        left_ns = exchange.deadline_ns - exchange.clock.now_ns()
     timeouts = _timeouts(exchange, chat, to, policy)
+    total_s = min(timeouts.total_stream if chat.streamed else timeouts.total, left_ns / _SECOND_NS)
     exchange.asks()
     response = await means.transport.send(request, timeouts=timeouts, total_s=total_s)
     try:

@@ -9,14 +9,15 @@ from llmgateway.apps.simulator.faults import FAULTS
 PROTOCOLS: Final = ("openai-chat", "openai-responses", "anthropic", "google", "bedrock")
 DIAL: Final = "refused-dial"
 """Not of a request, and so not in the simulator's table: nobody listens at the address."""
-BEFORE, MIDWAY, ALONG = "before content", "mid-content", ""
+HEADLESS, BEFORE, MIDWAY, ALONG = "before headers", "before content", "mid-content", ""
 STRIKING: Final = ("reset-mid", "stall-mid", "cut", "malformed-json", "error-event", "key-echo-event", "bad-crc")
 """Faults of streams that come at a moment which can be chosen."""
+EARLY: Final = (DIAL, "connect-refused", "reset", "stall-headers")
 KNOWN: Final = (*FAULTS, DIAL)
 
 
 class Cell(NamedTuple):
-    """`moment`: of a stream, where it can be chosen. `second`: whether another provider is well."""
+    """`moment`: where it strikes, if that can be said. `second`: whether another provider is well."""
 
     fault: str
     moment: str
@@ -33,7 +34,13 @@ class Cell(NamedTuple):
 def cells() -> Iterator[Cell]:
     for fault in KNOWN:
         for streamed in (True, False):
-            for moment in (BEFORE, MIDWAY) if streamed and fault in STRIKING else (ALONG,):
+            for moment in _moments(fault, streamed=streamed):
                 for protocol in PROTOCOLS:
                     for second in (True, False):
                         yield Cell(fault, moment, streamed, protocol, second)
+
+
+def _moments(fault: str, *, streamed: bool) -> tuple[str, ...]:
+    if fault in EARLY:
+        return (HEADLESS,)
+    return (BEFORE, MIDWAY) if streamed and fault in STRIKING else (ALONG,)

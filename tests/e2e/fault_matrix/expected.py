@@ -6,7 +6,7 @@ one, is written down once, in `expectation`. Where a protocol differs from the o
 
 from typing import Final, NamedTuple
 
-from tests.e2e.fault_matrix.cells import BEFORE, Cell
+from tests.e2e.fault_matrix.cells import MIDWAY, Cell
 
 Attempt = tuple[str, str, int]
 """Who was asked (`sick` or `well`), the attempt's error_type, the provider's status (0 = no answer)."""
@@ -172,8 +172,7 @@ class Expectation(NamedTuple):
 def rule(cell: Cell) -> Rule:
     differing = DIFFERING.get((cell.fault, cell.protocol, cell.streamed))
     found = differing[0] if differing is not None else RULES[cell.fault][0 if cell.streamed else 1]
-    strikes = cell.moment not in ("", BEFORE) and found.error != "none"
-    return found.behind_content if strikes else found
+    return found.behind_content if cell.moment == MIDWAY and found.error != "none" else found
 
 
 def expectation(cell: Cell) -> Expectation:

@@ -1,15 +1,18 @@
 """Time: what an attempt gets of it, how long silence is borne, and who is blamed when it is over."""
 
+import asyncio
+from typing import Any
+
 import msgspec
 import pytest
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Candidate, RoutePlan, Timeouts
+from llmgateway.domain.routing import Candidate, Deployment, HttpRequest, RoutePlan, Timeouts
 from llmgateway.engine.deadline import patience
-from tests.support.attempting import STREAM, WHOLE, Try, answered, plan, text
-from tests.support.fakes import KEY, ONCE, offer, provider, snapshot
+from tests.support.attempting import STREAM, WHOLE, FakeClock, Try, answered, plan, text
+from tests.support.fakes import KEY, ONCE, FakeFetcher, offer, provider, snapshot
 
 TIMEOUT = UpstreamError(errors.UPSTREAM_TIMEOUT, "silence")
 
@@ -71,6 +74,39 @@ async def test_a_pause_that_would_not_fit_is_not_begun() -> None:
     one = Try(limited, WHOLE, plan=plan(1), timeout_s=5, takes_s=2, policy=RoutingPolicy())
     assert (await one.refused()).retry_after_s == 4
     assert (len(one.transport.requests), one.clock.paused) == (1, [])
+
+
+class NeverFetched(FakeFetcher):
+    async def fetch(self, *_: Any, **__: Any) -> Any:
+        await asyncio.Event().wait()
+
+
+async def test_fetching_what_urls_name_is_bounded_by_it_too() -> None:
+    one = Try(WHOLE, plan=plan(1, quirks=("inline_media",)), timeout_s=0.01, fetcher=NeverFetched())
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    error = await one.refused(messages=[{"role": "user", "content": [image]}])
+    assert (error.kind, one.exchange.attempts) == (errors.UPSTREAM_TIMEOUT, [])
+
+
+class SlowSigner:
+    """Takes three seconds, as for a token."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+
+    async def sign(self, request: HttpRequest, *, to: Deployment) -> HttpRequest:
+        self.clock.passes(3)
+        return request
+
+
+async def test_the_time_that_signing_takes_counts() -> None:
+    signed = plan(1)
+    to = msgspec.structs.replace(signed.deployments[0], signing="google")
+    signer = SlowSigner()
+    one = Try(WHOLE, plan=RoutePlan((Candidate((to,)),)), timeout_s=5, signer=signer)
+    signer.clock = one.clock
+    await one.run()
+    assert one.transport.totals_s == [2]
 
 
 # Who is blamed
