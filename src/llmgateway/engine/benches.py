@@ -65,29 +65,26 @@ class Standing:
 
 
 class Benches:
-    """All standings that are not spotless. False while there are none."""
+    """All standings that are not spotless."""
 
     def __init__(self) -> None:
-        self._standings: dict[Subject, Standing] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._standings)
+        self.standings: dict[Subject, Standing] = {}
 
     def open(self, to: Deployment, *, now_ns: int) -> bool:
         for subject in _subjects(to):
-            standing = self._standings.get(subject)
+            standing = self.standings.get(subject)
             if standing is not None and not standing.open(now_ns):
                 return False
         return True
 
     def rests(self, offer: str, *, now_ns: int) -> bool:
         """Whether nobody is to be sent there by any credential."""
-        standing = self._standings.get(offer)
+        standing = self.standings.get(offer)
         return standing is not None and not standing.open(now_ns)
 
     def resting(self, *, now_ns: int) -> Iterator[tuple[str, Subject]]:
         """Who rests, or is being probed after it, and of which provider."""
-        for subject, standing in self._standings.items():
+        for subject, standing in self.standings.items():
             if not standing.open(now_ns):
                 yield standing.provider, subject
 
@@ -102,9 +99,9 @@ class Benches:
     def succeeded(self, to: Deployment, *, now_ns: int) -> None:
         """Wipes the slate, unless it began before the rest did: that tells nothing of now."""
         for subject in _subjects(to):
-            standing = self._standings.get(subject)
+            standing = self.standings.get(subject)
             if standing is not None and (standing.tried or standing.probe_ns or now_ns >= standing.until_ns):
-                del self._standings[subject]
+                del self.standings[subject]
 
     def left(self, to: Deployment) -> None:
         """An attempt ended without a verdict: another may probe."""
@@ -117,7 +114,7 @@ class Benches:
         if kind.blames == "deployment":
             self._fell(to, now_ns=now_ns, policy=policy)
             return
-        if self._standings:
+        if self.standings:
             self.left(to)
         if kind.blames != "credential":
             return
@@ -180,12 +177,12 @@ class Benches:
 
     def _of(self, to: Deployment) -> Iterator[Standing]:
         for subject in _subjects(to):
-            standing = self._standings.get(subject)
+            standing = self.standings.get(subject)
             if standing is not None:
                 yield standing
 
     def _standing(self, subject: Subject, to: Deployment) -> Standing:
-        standings = self._standings
+        standings = self.standings
         standing = standings.get(subject)
         if standing is None:
             if len(standings) >= LIMIT:
@@ -195,7 +192,7 @@ class Benches:
 
     def _forget(self) -> None:
         """A quarter: those whose rest ends, or ended, first. Callers name models at providers that take any."""
-        standings = self._standings
+        standings = self.standings
         for subject in sorted(standings, key=lambda one: standings[one].until_ns)[: LIMIT // 4]:
             del standings[subject]
 

@@ -18,18 +18,20 @@ from llmgateway.engine.windows import Window, unknown
 OFFERS: Final = 2048
 _SECOND_NS: Final = 1_000_000_000
 
+_Track = tuple[Window, RetryBudget]
+"""An offer's figures, and the budget of its provider."""
+
 
 class Health:
     """`policy`: the gateway's own, by which credentials rest and repeats are counted; a reload replaces it."""
 
     def __init__(self, policy: RoutingPolicy, *, clock: Clock) -> None:
         self._policy = policy
-        self._read_ns = clock.now_ns
-        self._last_ns = clock.now_ns()
-        self._shift_ns = 0
-        self._windows: dict[str, Window] = {}
+        self._now_ns = clock.now_ns
+        self._tracks: dict[str, _Track] = {}
         self._budgets: dict[str, RetryBudget] = {}
         self._benches = Benches()
+        self._standings = self._benches.standings
         self._unknown = unknown(policy)
         self._unknown_of = policy
 
@@ -41,38 +43,38 @@ class Health:
     def policy(self, policy: RoutingPolicy) -> None:
         """What was counted stays."""
         if policy.metrics_window_s != self._policy.metrics_window_s:
-            for window in self._windows.values():
+            for window, _ in self._tracks.values():
                 window.resize(policy.metrics_window_s)
         self._policy = policy
 
     def figures(self, offer_key: str, *, policy: RoutingPolicy) -> Figures:
         """What is known of an offer, weighed by the numbers of a project."""
-        window = self._windows.get(offer_key)
-        if window is not None:
-            return window.figures(self._now_ns(), policy)
+        track = self._tracks.get(offer_key)
+        if track is not None:
+            return track[0].figures(self._now_ns(), policy)
         if policy is not self._unknown_of:
             self._unknown, self._unknown_of = unknown(policy), policy
         return self._unknown
 
     def open(self, to: Deployment) -> bool:
         """Whether it does not rest, or may be tried once after its rest. Changes nothing."""
-        return not self._benches or self._benches.open(to, now_ns=self._now_ns())
+        return not self._standings or self._benches.open(to, now_ns=self._now_ns())
 
     def began(self, to: Deployment) -> None:
         """An attempt starts."""
         now_ns = self._now_ns()
-        window = self._windows.get(to.used_model) or self._window(to, now_ns)
+        window, budget = self._tracks.get(to.used_model) or self._track(to, now_ns)
         window.sent_ns = now_ns
-        self._budget(to.provider.id, now_ns).began(now_ns)
-        if self._benches:
+        budget.began(now_ns)
+        if self._standings:
             self._benches.began(to, now_ns=now_ns, lease_s=self._policy.bench_s)
 
     def succeeded(self, to: Deployment, *, ttft_ms: float | None, tokens: int, seconds: float) -> None:
         """`ttft_ms`: of streams only. `tokens` of output, and the `seconds` in which they were written."""
         now_ns = self._now_ns()
-        window = self._windows.get(to.used_model) or self._window(to, now_ns)
+        window, _ = self._tracks.get(to.used_model) or self._track(to, now_ns)
         window.succeeded(now_ns, ttft_ms=ttft_ms, tokens=tokens, seconds=seconds)
-        if self._benches:
+        if self._standings:
             self._benches.succeeded(to, now_ns=now_ns)
 
     def failed(self, to: Deployment, error: UpstreamError) -> None:
@@ -80,12 +82,13 @@ class Health:
         now_ns = self._now_ns()
         kind = error.kind
         if kind.blames == "deployment" or kind is errors.UPSTREAM_RATE_LIMITED:
-            (self._windows.get(to.used_model) or self._window(to, now_ns)).failed(now_ns)
+            window, _ = self._tracks.get(to.used_model) or self._track(to, now_ns)
+            window.failed(now_ns)
         self._benches.failed(to, error, now_ns=now_ns, policy=self._policy)
 
     def left(self, to: Deployment) -> None:
         """An attempt ended without a verdict: its caller left."""
-        if self._benches:
+        if self._standings:
             self._benches.left(to)
 
     def may_repeat(self, to: Deployment) -> bool:
@@ -95,9 +98,10 @@ class Health:
 
     def due_probe(self, offer_key: str, *, policy: RoutingPolicy) -> bool:
         """Whether an offer that failed often has been left alone long enough for one request to look; takes it."""
-        window = self._windows.get(offer_key)
-        if window is None:
+        track = self._tracks.get(offer_key)
+        if track is None:
             return False
+        window, _ = track
         now_ns = self._now_ns()
         if now_ns - window.sent_ns < policy.probe_interval_s * _SECOND_NS:
             return False
@@ -111,7 +115,7 @@ class Health:
     def offers(self) -> list[tuple[str, Figures]]:
         """The figures of every offer that an attempt was made at, by the gateway's own numbers."""
         now_ns = self._now_ns()
-        return [(key, window.figures(now_ns, self._policy)) for key, window in self._windows.items()]
+        return [(key, window.figures(now_ns, self._policy)) for key, (window, _) in self._tracks.items()]
 
     def resting(self) -> list[tuple[str, str, bool]]:
         """Who rests: the provider, the model (empty: a credential for all of them), and whether it is one credential
@@ -126,22 +130,14 @@ class Health:
                 found.append((provider, model, not offer))
         return found
 
-    def _now_ns(self) -> int:
-        """The clock's, but that it never goes back."""
-        now_ns = self._read_ns() + self._shift_ns
-        if now_ns < self._last_ns:
-            self._shift_ns += self._last_ns - now_ns
-            return self._last_ns
-        self._last_ns = now_ns
-        return now_ns
-
-    def _window(self, to: Deployment, now_ns: int) -> Window:
-        windows = self._windows
-        if len(windows) >= OFFERS:
-            for key in sorted(windows, key=lambda one: windows[one].sent_ns)[: OFFERS // 4]:
-                del windows[key]
-        window = windows[to.used_model] = Window(window_s=self._policy.metrics_window_s, now_ns=now_ns)
-        return window
+    def _track(self, to: Deployment, now_ns: int) -> _Track:
+        tracks = self._tracks
+        if len(tracks) >= OFFERS:
+            for key in sorted(tracks, key=lambda one: tracks[one][0].sent_ns)[: OFFERS // 4]:
+                del tracks[key]
+        window = Window(window_s=self._policy.metrics_window_s, now_ns=now_ns)
+        track = tracks[to.used_model] = (window, self._budget(to.provider.id, now_ns))
+        return track
 
     def _budget(self, provider: str, now_ns: int) -> RetryBudget:
         budget = self._budgets.get(provider)
