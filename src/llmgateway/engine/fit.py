@@ -2,8 +2,11 @@
 OpenAI's two protocols it is asked. Every reason has a code for the log and the JSON path of the field behind it.
 """
 
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Final
+
+import msgspec
 
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.identity import Project
@@ -12,6 +15,60 @@ from llmgateway.engine.tokens import Tally, family_of, prompt_tokens, tally_of
 from llmgateway.wire.openai_responses.vocabulary import chat_only, prefers_responses
 
 _MEDIA: Final = frozenset(("vision", "documents", "audio"))
+_NO_LIMIT: Final = 1 << 62
+
+
+class Hurdles(msgspec.Struct, frozen=True):
+    """What there is at any of several offers that could keep a request away; worked out once per snapshot.
+
+    `max_output` and `context` are the least. `elsewhere`: fields that OpenAI's other protocol takes at one of them;
+    None where none could be asked in it.
+    """
+
+    lacks: frozenset[str]
+    refuse: frozenset[str]
+    excluding: frozenset[str]
+    max_output: int
+    context: int
+    elsewhere: frozenset[str] | None
+
+
+def hurdles_of(offers: Sequence[Offer]) -> Hurdles:
+    first = [offer.deployments[0] for offer in offers]
+    rows = [to.parameters for to in first]
+    others = [to.responses.parameters for to in first if to.responses is not None]
+    return Hurdles(
+        lacks=_any([row.lacks for row in rows]),
+        refuse=_any([row.refuse for row in rows]),
+        excluding=_any([row.excluding for row in rows]),
+        max_output=min([to.mapping.max_output for to in first if to.mapping.max_output], default=_NO_LIMIT),
+        context=min([to.mapping.context for to in first if to.mapping.context], default=_NO_LIMIT),
+        elsewhere=_any([row.takes for row in others]) if others else None,
+    )
+
+
+def _any(sets: Iterable[Iterable[str]]) -> frozenset[str]:
+    return frozenset([name for one in sets for name in one])
+
+
+def unhindered(chat: Chat, hurdles: Hurdles) -> bool:
+    """Whether the request certainly fits all of them; else each one is to be looked at."""
+    request, traits = chat.request, chat.traits
+    if traits.foreign or request.service_tier is not None:
+        return False
+    needs, raw = traits.needs, chat.raw
+    if needs and not hurdles.lacks.isdisjoint(needs):
+        return False
+    if needs and hurdles.refuse and not hurdles.refuse.isdisjoint(map(_field, needs.values())):
+        return False
+    if not hurdles.excluding.isdisjoint(raw) or (chat.output_limit or 0) > hurdles.max_output:
+        return False
+    if traits.prompt_bytes + 4 * len(request.messages) > hurdles.context:
+        return False
+    if hurdles.elsewhere is None:
+        return True
+    asks_elsewhere = request.reasoning is not None or traits.rebuild or "web_search" in needs
+    return not asks_elsewhere and hurdles.elsewhere.isdisjoint(raw)
 
 
 class Size:

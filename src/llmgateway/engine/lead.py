@@ -1,6 +1,5 @@
 """Who of several ranked offers leads a plan, and by what: session, strategy, a draw, a probe, preference or score."""
 
-from collections.abc import Sequence
 from random import Random
 
 import msgspec
@@ -11,7 +10,7 @@ from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import ChosenBy
 from llmgateway.engine.affinity import Affinity, Place
 from llmgateway.engine.fit import Size
-from llmgateway.engine.rank import Ranked, Vitals
+from llmgateway.engine.rank import BENCHED, Field, Vitals
 from llmgateway.engine.score import Strategy
 from llmgateway.engine.snapshot import Snapshot
 
@@ -29,24 +28,22 @@ class Ask(msgspec.Struct, frozen=True):
     session: str | None
     no_fallback: bool
     strategy: Strategy | None
-    size: Size
+    size: Size | None = None
 
 
-def choice(
-    ask: Ask, field: Sequence[Ranked], *, place: Place | None, in_session: bool, preferred: str
-) -> tuple[int, ChosenBy]:
-    """The index of the leader in a field that is ordered by score. `place`: where its session is. `preferred`: the
-    key of the project's preference for this model, "" where neither that nor anything drawn has a say (a pin).
+def choice(ask: Ask, field: Field, *, place: Place | None, in_session: bool, preferred: str) -> tuple[int, ChosenBy]:
+    """The index of the leader. `place`: where its session is. `preferred`: the key of the project's preference for
+    this model, "" where neither that nor anything drawn has a say (a pin).
     """
-    policy = ask.policy
+    policy, best = ask.policy, field.order[0]
     if place is not None:
         index = _kept(field, place, least_uptime=policy.session_min_uptime_pct)
         if index is not None:
             return index, "session"
     if ask.strategy is not None:
-        return 0, "strategy"
-    if not preferred or field[0].benched:
-        return 0, "score"
+        return best, "strategy"
+    if not preferred or field.tiers[best] >= BENCHED:
+        return best, "score"
     if not ask.no_fallback:
         index = None if in_session else _explored(ask, field)
         if index is not None:
@@ -54,52 +51,61 @@ def choice(
         index = _probed(ask, field)
         if index is not None:
             return index, "probe"
-    last = ask.affinity.preference(preferred)
-    index = None if last is None else _kept(field, last, least_uptime=policy.preference_min_uptime_pct)
-    if index is None or index == 0 or not _close(field[index], field, policy=policy):
-        return 0, "score"
-    return index, "preference"
+    index = preference(field, ask.affinity.preference(preferred), policy=policy)
+    return (best, "score") if index is None else (index, "preference")
 
 
-def _explored(ask: Ask, field: Sequence[Ranked]) -> int | None:
+def preference(field: Field, last: Place | None, *, policy: RoutingPolicy) -> int | None:
+    """The offer that won last, if it is not the best but close to it."""
+    if last is None:
+        return None
+    index = _kept(field, last, least_uptime=policy.preference_min_uptime_pct)
+    return index if index is not None and index != field.order[0] and _close(index, field, policy=policy) else None
+
+
+def _kept(field: Field, place: Place, *, least_uptime: float) -> int | None:
+    """The place in the field, if it can be used and is well enough."""
+    key = place.offer
+    for index, (offer, _) in enumerate(field.fitting):
+        if offer.key == key:
+            well = field.tiers[index] < BENCHED and field.figures[index].uptime >= least_uptime
+            return index if well else None
+    return None
+
+
+def _explored(ask: Ask, field: Field) -> int | None:
     """Any of the first tier, but for those whose uptime gets them probes instead of traffic."""
     if ask.draw.random() >= ask.policy.exploration_rate:
         return None
-    least = ask.policy.probe_below_pct
-    able = [
-        index for index, one in enumerate(field) if one.tier == field[0].tier and one.contender.figures.uptime >= least
-    ]
+    least, tier = ask.policy.probe_below_pct, field.tiers[field.order[0]]
+    able = [index for index in field.order if field.tiers[index] == tier and field.figures[index].uptime >= least]
     return able[int(ask.draw.random() * len(able))] if able else None
 
 
-def _probed(ask: Ask, field: Sequence[Ranked]) -> int | None:
+def _probed(ask: Ask, field: Field) -> int | None:
     """One behind the first that would otherwise get nothing, when it is due."""
-    least, tier = ask.policy.probe_below_pct, field[0].tier
-    for index, one in enumerate(field):
+    least, best = ask.policy.probe_below_pct, field.order[0]
+    for index, figures in enumerate(field.figures):
         if (
-            index
-            and one.tier == tier
-            and one.contender.figures.uptime < least
-            and ask.health.due_probe(one.offer.key, policy=ask.policy)
+            figures.uptime < least
+            and index != best
+            and field.tiers[index] == field.tiers[best]
+            and ask.health.due_probe(field.fitting[index][0].key, policy=ask.policy)
         ):
             return index
     return None
 
 
-def _close(one: Ranked, field: Sequence[Ranked], *, policy: RoutingPolicy) -> bool:
+def _close(index: int, field: Field, *, policy: RoutingPolicy) -> bool:
     """Neither its score nor its expected price is too far from the best; an unknown price counts as the dearest."""
-    best = field[0]
-    if one.tier != best.tier or one.score.total - best.score.total > policy.preference_gap:
+    best = field.order[0]
+    if field.tiers[index] != field.tiers[best]:
         return False
-    dearest = max([other.contender.price or 0.0 for other in field])
-    price = dearest if one.contender.price is None else one.contender.price
-    against = dearest if best.contender.price is None else best.contender.price
+    if field.scores[index].total - field.scores[best].total > policy.preference_gap:
+        return False
+    price, against = field.prices[index], field.prices[best]
+    if price is None or against is None:
+        dearest = max([one or 0.0 for one in field.prices])
+        price = dearest if price is None else price
+        against = dearest if against is None else against
     return price <= against * (1 + policy.preference_price_gap)
-
-
-def _kept(field: Sequence[Ranked], place: Place, *, least_uptime: float) -> int | None:
-    """The place in the field, if it can be used and is well enough."""
-    for index, one in enumerate(field):
-        if one.offer.key == place.offer:
-            return index if not one.benched and one.contender.figures.uptime >= least_uptime else None
-    return None

@@ -19,12 +19,12 @@ from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import Candidate, ChosenBy, Deployment, Excluded, RoutePlan, Ties
 from llmgateway.engine.affinity import Affinity, Place, preference_key, session_key
 from llmgateway.engine.auto import auto_route
-from llmgateway.engine.fit import Size, fitted, withheld
+from llmgateway.engine.fit import Size, fitted, unhindered, withheld
 from llmgateway.engine.heal import JSON_FORMATS
 from llmgateway.engine.lead import Ask, choice
 from llmgateway.engine.nowhere import AUTO, most_telling, nothing_left, unknown_model
 from llmgateway.engine.pool import in_order
-from llmgateway.engine.rank import Fitting, Ranked, Vitals, ranked
+from llmgateway.engine.rank import BENCHED, Field, Fitting, Vitals, ranked
 from llmgateway.engine.score import Strategy, volume_of, weights_for
 from llmgateway.engine.snapshot import Route, Snapshot
 from llmgateway.engine.tokens import estimate_prompt
@@ -63,9 +63,7 @@ def plan_route(
         if fitted(chat, route.offers[0], slack=policy.context_slack) is deployments and health.open(deployments[0]):
             return sole
     strategy = _strategy(chat, route)
-    ask = Ask(
-        chat, snapshot, policy, health, affinity, project, draw, session, no_fallback, strategy, size or Size(chat)
-    )
+    ask = Ask(chat, snapshot, policy, health, affinity, project, draw, session, no_fallback, strategy, size)
     return _planned(ask, route)
 
 
@@ -97,12 +95,10 @@ def _planned(ask: Ask, route: Route) -> RoutePlan:
     else:
         field = _compared(ask, first)
         preferred = preference_key(ask.project.id, route.subject) if route.provider is None else ""
-        index, by = choice(ask, field, place=place, in_session=bool(key), preferred=preferred)
-        if index:
-            field.insert(0, field.pop(index))
-        leading = [_candidate(ask, one, place) for one in field]
-    everyone = [leading, *[_all_of(ask, group) for group in groups[1:]]]
-    excluded += [_resting(one) for group in everyone for one in group if one.benched]
+        lead, by = choice(ask, field, place=place, in_session=bool(key), preferred=preferred)
+        leading = _candidates(ask, field, place, lead=lead)
+    everyone = [leading] if len(groups) == 1 else [leading, *[_all_of(ask, group) for group in groups[1:]]]
+    excluded += [_resting(one) for group in everyone if group[-1].benched for one in group if one.benched]
     candidates, fallbacks = _line(ask, everyone)
     ties = None
     if key or preferred:
@@ -117,21 +113,13 @@ def _planned(ask: Ask, route: Route) -> RoutePlan:
     return RoutePlan(tuple(candidates), route.provider, tuple(excluded), by, fallbacks, ties)
 
 
-def _groups(ask: Ask, route: Route, excluded: list[Excluded]) -> list[list[Fitting]]:
+def _groups(ask: Ask, route: Route, excluded: list[Excluded]) -> list[Sequence[Fitting]]:
     """What fits, by model in the caller's order; reasons go to `excluded`. Raises GatewayError if nothing does."""
-    groups: list[list[Fitting]] = []
+    groups: list[Sequence[Fitting]] = []
     refusals: list[GatewayError] = []
     for name, one in _routes(ask, route):
         reasons = [*one.excluded]
-        group: list[Fitting] = []
-        for offer in one.offers:
-            found = withheld(ask.chat, offer, project=ask.project) or fitted(
-                ask.chat, offer, slack=ask.policy.context_slack, size=ask.size
-            )
-            if isinstance(found, Excluded):
-                reasons.append(found)
-            else:
-                group.append((offer, found))
+        group = _fitting(ask, one, reasons)
         if group:
             groups.append(group)
         else:
@@ -142,16 +130,36 @@ def _groups(ask: Ask, route: Route, excluded: list[Excluded]) -> list[list[Fitti
     return groups
 
 
+def _fitting(ask: Ask, route: Route, reasons: list[Excluded]) -> Sequence[Fitting]:
+    """The offers of a model that fit; why the others do not goes to `reasons`."""
+    if route.hurdles is not None and ask.project.verified and unhindered(ask.chat, route.hurdles):
+        return [(offer, offer.deployments) for offer in route.offers]
+    size = ask.size or Size(ask.chat)
+    group: list[Fitting] = []
+    for offer in route.offers:
+        found = withheld(ask.chat, offer, project=ask.project) or fitted(
+            ask.chat, offer, slack=ask.policy.context_slack, size=size
+        )
+        if isinstance(found, Excluded):
+            reasons.append(found)
+        else:
+            group.append((offer, found))
+    return group
+
+
 def _routes(ask: Ask, route: Route) -> list[tuple[str, Route]]:
     """Of `model`, then of each of `models` that is not there yet. An unknown name is told whatever else there is."""
     request = ask.chat.request
-    found = [(request.model, _rerouted(ask, route))]
-    for index, name in enumerate(request.models or ()):
-        one = _further(ask, name)
-        if one is None:
-            raise unknown_model(name, snapshot=ask.snapshot, param=f"models[{index}]")
-        if all(one.subject != other.subject for _, other in found) and one.subject != route.subject:
-            found.append((name, one))
+    found = [(request.model, _rerouted(ask, route) if ask.policy.reroute_pinned else route)]
+    if request.models:
+        seen = {route.subject}
+        for index, name in enumerate(request.models):
+            one = _further(ask, name)
+            if one is None:
+                raise unknown_model(name, snapshot=ask.snapshot, param=f"models[{index}]")
+            if one.subject not in seen:
+                seen.add(one.subject)
+                found.append((name, one))
     return found
 
 
@@ -164,14 +172,14 @@ def _further(ask: Ask, name: str) -> Route | None:
         policy=ask.policy,
         project=ask.project,
         health=ask.health,
-        size=ask.size,
+        size=ask.size or Size(ask.chat),
     )
 
 
 def _rerouted(ask: Ask, route: Route) -> Route:
     """All offers of a pinned model, where the policy allows that and its provider's uptime is low."""
     policy = ask.policy
-    if route.provider is None or not policy.reroute_pinned or ask.no_fallback:
+    if route.provider is None or ask.no_fallback:
         return route
     if not route.offers or route.region is not None or route.model is None:
         return route
@@ -193,7 +201,7 @@ def _session_of(ask: Ask, route: Route) -> tuple[str, bool]:
     return session_key(ask.project.id, route.subject, value or request.user or ""), bool(value)
 
 
-def _compared(ask: Ask, fitting: Sequence[Fitting]) -> list[Ranked]:
+def _compared(ask: Ask, fitting: Sequence[Fitting]) -> Field:
     chat, policy = ask.chat, ask.policy
     request, shape = chat.request, chat.request.response_format
     return ranked(
@@ -216,9 +224,20 @@ def _alone(ask: Ask, one: Fitting, place: Place | None) -> Candidate:
     return Candidate(deployments, benched=not ask.health.open(deployments[0]))
 
 
-def _candidate(ask: Ask, one: Ranked, place: Place | None) -> Candidate:
-    deployments = _credentials(ask, (one.offer, one.deployments), place)
-    return Candidate(deployments, one.score, one.contender.figures, one.benched)
+def _candidates(ask: Ask, field: Field, place: Place | None, *, lead: int) -> list[Candidate]:
+    order = field.order
+    if lead != order[0]:
+        order = [lead, *[index for index in order if index != lead]]
+    fitting, scores, figures, tiers = field.fitting, field.scores, field.figures, field.tiers
+    return [
+        Candidate(
+            fitting[index][1] if len(fitting[index][1]) == 1 else _credentials(ask, fitting[index], place),
+            scores[index],
+            figures[index],
+            tiers[index] >= BENCHED,
+        )
+        for index in order
+    ]
 
 
 def _credentials(ask: Ask, one: Fitting, place: Place | None) -> tuple[Deployment, ...]:
@@ -256,11 +275,12 @@ def _through_models(policy: RoutingPolicy, groups: list[list[Candidate]]) -> lis
     return sorted(line, key=lambda one: one.benched)
 
 
-def _all_of(ask: Ask, group: list[Fitting]) -> list[Candidate]:
+def _all_of(ask: Ask, group: Sequence[Fitting]) -> list[Candidate]:
     """Candidates of a model further down the list: by score alone."""
     if len(group) == 1:
         return [_alone(ask, group[0], None)]
-    return [_candidate(ask, one, None) for one in _compared(ask, group)]
+    field = _compared(ask, group)
+    return _candidates(ask, field, None, lead=field.order[0])
 
 
 def _resting(one: Candidate) -> Excluded:

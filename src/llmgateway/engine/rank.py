@@ -10,7 +10,7 @@ import msgspec
 
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import Deployment, Figures, Offer, Score
-from llmgateway.engine.score import Contender, Volume, Weights, scores
+from llmgateway.engine.score import Volume, Weights, scores
 
 Fitting = tuple[Offer, tuple[Deployment, ...]]
 """An offer, and those of its deployments that a request would be sent to, one per credential."""
@@ -30,21 +30,21 @@ class Vitals(Protocol):
         ...
 
 
-class Ranked(msgspec.Struct, frozen=True, gc=False):
-    """One of them. `tier` comes before the score: 0, 1 = asked in words, 2 or 3 = all of its credentials benched."""
-
-    offer: Offer
-    deployments: tuple[Deployment, ...]
-    contender: Contender
-    score: Score
-    tier: int
-
-    @property
-    def benched(self) -> bool:
-        return self.tier >= BENCHED
-
-
 BENCHED = 2
+
+
+class Field(msgspec.Struct, frozen=True):
+    """Several offers that fit, each list in their order. `order`: their indices, best first.
+
+    A tier comes before a score: 0, 1 = asked for JSON in words; `BENCHED` more = all of its credentials are.
+    """
+
+    fitting: Sequence[Fitting]
+    prices: Sequence[float | None]
+    figures: Sequence[Figures]
+    scores: Sequence[Score]
+    tiers: Sequence[int]
+    order: Sequence[int]
 
 
 def ranked(
@@ -55,29 +55,25 @@ def ranked(
     policy: RoutingPolicy,
     health: Vitals,
     shape: str | None = None,
-) -> list[Ranked]:
+) -> Field:
     """Of equals the first given goes first. `shape`: the JSON format that is asked for."""
-    contenders: list[Contender] = []
-    for offer, _ in fitting:
-        tariff = offer.tariff
-        price = None if tariff is None else tariff.expected(volume.prompt, cached=volume.cached, output=volume.output)
-        contenders.append(Contender(price, health.figures(offer.key, policy=policy), offer.priority))
-    found: list[Ranked] = []
-    for one, contender, score in zip(
-        fitting, contenders, scores(contenders, weights=weights, policy=policy), strict=True
-    ):
-        found.append(Ranked(one[0], one[1], contender, score, tier_of(one[1], health=health, shape=shape)))
-    found.sort(key=_place)
-    return found
-
-
-def tier_of(deployments: Sequence[Deployment], *, health: Vitals, shape: str | None) -> int:
-    tier = 0 if shape is None or shape not in deployments[0].mapping.lacks else 1
-    for to in deployments:
-        if health.open(to):
-            return tier
-    return tier + BENCHED
-
-
-def _place(one: Ranked) -> tuple[int, float]:
-    return one.tier, one.score.total
+    prompt, cached, output = volume.prompt, volume.cached, volume.output
+    figures_of, is_open = health.figures, health.open
+    prices = [
+        None if offer.tariff is None else offer.tariff.expected(prompt, cached=cached, output=output)
+        for offer, _ in fitting
+    ]
+    figures = [figures_of(offer.key, policy=policy) for offer, _ in fitting]
+    tiers = [
+        0 if is_open(deployments[0]) or any(map(is_open, deployments[1:])) else BENCHED for _, deployments in fitting
+    ]
+    if shape is not None:
+        tiers = [
+            tier + (shape in deployments[0].mapping.lacks)
+            for tier, (_, deployments) in zip(tiers, fitting, strict=True)
+        ]
+    priorities = [offer.priority for offer, _ in fitting]
+    found = scores(prices, figures, priorities, weights=weights, policy=policy)
+    totals = [one.total for one in found]
+    ranks = list(zip(tiers, totals, strict=True)) if any(tiers) else totals
+    return Field(fitting, prices, figures, found, tiers, sorted(range(len(totals)), key=ranks.__getitem__))

@@ -5,7 +5,6 @@ priority and a low uptime cost. Where the figures come from, and what is done wi
 """
 
 from collections.abc import Sequence
-from math import inf
 from typing import Final, Literal
 
 import msgspec
@@ -32,14 +31,6 @@ class Volume(msgspec.Struct, frozen=True, gc=False):
     prompt: float
     cached: float
     output: float
-
-
-class Contender(msgspec.Struct, frozen=True, gc=False):
-    """What is compared of one offer. `price`: what the request is expected to cost there, None = unknown."""
-
-    price: float | None
-    figures: Figures
-    priority: float = 1.0
 
 
 def weights_for(policy: RoutingPolicy, *, strategy: Strategy | None, streamed: bool) -> Weights:
@@ -73,30 +64,39 @@ def volume_of(policy: RoutingPolicy, *, prompt_tokens: int, output_limit: int | 
     return Volume(prompt_tokens, cached, output * choices)
 
 
-def scores(contenders: Sequence[Contender], *, weights: Weights, policy: RoutingPolicy) -> list[Score]:
-    """Of each contender, in their order."""
-    cap = policy.ratio_cap
-    best = _best_of(contenders)
+def scores(
+    prices: Sequence[float | None],
+    figures: Sequence[Figures],
+    priorities: Sequence[float],
+    *,
+    weights: Weights,
+    policy: RoutingPolicy,
+) -> list[Score]:
+    """Of each offer, in their order. `prices`: what the request is expected to cost there, None = unknown."""
+    if not figures:
+        return []
+    cap, below = policy.ratio_cap, policy.penalty_below_pct
+    by_price, by_uptime = weights.price, weights.uptime
+    by_throughput, by_latency = weights.throughput, weights.latency
+    cheapest, free, unknown = _price_range(prices)
+    uptimes = _floored([one.uptime for one in figures])
+    throughputs = _floored([one.throughput for one in figures])
+    latencies = _floored([one.latency for one in figures])
+    best_uptime, best_throughput, best_latency = max(uptimes), max(throughputs), min(latencies)
     found: list[Score] = []
-    for one in contenders:
-        figures = _floored(one.figures)
-        price = _price_ratio(one.price, best)
-        uptime = best.uptime / figures.uptime - 1
-        throughput = best.throughput / figures.throughput - 1
-        latency = figures.latency / best.latency - 1
-        if price > cap or uptime > cap or throughput > cap or latency > cap:
+    for asked, u, t, l, priority, known in zip(  # noqa: E741 - uptime, throughput and latency of one offer
+        prices, uptimes, throughputs, latencies, priorities, figures, strict=True
+    ):
+        price = unknown if asked is None else asked / cheapest - 1 + free if asked else 0.0
+        uptime = best_uptime / u - 1
+        throughput = best_throughput / t - 1
+        latency = l / best_latency - 1
+        if price + uptime + throughput + latency > cap:
             price, uptime = min(cap, price), min(cap, uptime)
             throughput, latency = min(cap, throughput), min(cap, latency)
-        penalty = penalty_of(figures, policy=policy)
-        total = (
-            weights.price * price
-            + weights.uptime * uptime
-            + weights.throughput * throughput
-            + weights.latency * latency
-            + (1 - one.priority)
-            + penalty
-        )
-        found.append(Score(total, price, uptime, throughput, latency, penalty))
+        ratios = by_price * price + by_uptime * uptime + by_throughput * throughput + by_latency * latency
+        penalty = penalty_of(known, policy=policy) if u < below else 0.0
+        found.append(Score(ratios + (1 - priority) + penalty, price, uptime, throughput, latency, penalty))
     return found
 
 
@@ -108,52 +108,18 @@ def penalty_of(figures: Figures, *, policy: RoutingPolicy) -> float:
     return (policy.penalty_factor * (below - figures.uptime) / below) ** 2
 
 
-class _Best(msgspec.Struct, gc=False):
-    """What the ratios are taken against. `cheapest` above 0, `free`: 1 if a price of 0 competes."""
-
-    cheapest: float = 0.0
-    dearest: float = 0.0
-    free: float = 0.0
-    uptime: float = 0.0
-    throughput: float = 0.0
-    latency: float = inf
-
-
-def _best_of(contenders: Sequence[Contender]) -> _Best:
-    best = _Best()
-    for one in contenders:
-        figures, price = _floored(one.figures), one.price
-        if figures.uptime > best.uptime:
-            best.uptime = figures.uptime
-        if figures.throughput > best.throughput:
-            best.throughput = figures.throughput
-        if figures.latency < best.latency:
-            best.latency = figures.latency
-        if price is None:
-            continue
-        if price <= 0:
-            best.free = 1.0
-        elif price < best.cheapest or not best.cheapest:
-            best.cheapest = price
-        if price > best.dearest:
-            best.dearest = price
-    return best
+def _price_range(prices: Sequence[float | None]) -> tuple[float, float, float]:
+    """The cheapest that costs anything; 1 if a free one competes, which every other one pays for; the ratio of an
+    unknown price, which counts as the dearest.
+    """
+    costing = [one for one in prices if one]
+    free = 1.0 if 0 in prices else 0.0
+    if not costing:
+        return 1.0, free, free
+    cheapest = min(costing)
+    return cheapest, free, max(costing) / cheapest - 1 + free
 
 
-def _floored(figures: Figures) -> Figures:
+def _floored(values: list[float]) -> list[float]:
     """So that a ratio divides by nothing below 1."""
-    if figures.uptime >= _FLOOR and figures.latency >= _FLOOR and figures.throughput >= _FLOOR:
-        return figures
-    return Figures(
-        max(_FLOOR, figures.uptime),
-        max(_FLOOR, figures.latency),
-        max(_FLOOR, figures.throughput),
-        figures.attempts,
-    )
-
-
-def _price_ratio(price: float | None, best: _Best) -> float:
-    """Against the cheapest that costs anything, and 1 more where a free one competes; unknown = the dearest."""
-    if price is None:
-        return best.dearest / best.cheapest - 1 + best.free if best.cheapest else best.free
-    return price / best.cheapest - 1 + best.free if price > 0 else 0.0
+    return values if min(values) >= _FLOOR else [max(_FLOOR, one) for one in values]

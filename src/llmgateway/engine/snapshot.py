@@ -28,6 +28,7 @@ from llmgateway.domain.routing import (
 from llmgateway.domain.usage import tariff_of
 from llmgateway.engine.address import Address, UnreachableError, located, speaks
 from llmgateway.engine.deadline import patience
+from llmgateway.engine.fit import Hurdles, hurdles_of
 from llmgateway.engine.note import note_of
 from llmgateway.wire.params import compile_parameters
 from llmgateway.wire.protocols import PROTOCOLS, Dialect
@@ -46,7 +47,7 @@ class Route(msgspec.Struct, frozen=True):
     `offers` can be used, cheapest first; `excluded` are the offers that no request can use, with the reason.
     `env`: provider and variable of each key that would help. `model`: its id, None for a name that a provider takes
     verbatim. `subject`: what sessions and preferences of this name are kept under; a pin has its own. `sole`: the
-    plan of every request that its only deployment fits.
+    plan of every request that its only deployment fits. `hurdles`: what could keep a request from one of the offers.
     """
 
     offers: tuple[Offer, ...]
@@ -57,6 +58,7 @@ class Route(msgspec.Struct, frozen=True):
     model: str | None = None
     subject: str = ""
     sole: RoutePlan | None = None
+    hurdles: Hurdles | None = None
 
 
 class Pick(msgspec.Struct, frozen=True):
@@ -155,6 +157,7 @@ class Snapshot:
             model,
             model if model is not None and resolution.provider is None else name,
             sole,
+            hurdles_of(offers),
         )
 
     def _first_reachable(
