@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 REAL := $(VENV)/.installed-real
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve simulate test lint format bench soak catalog conformance fault-matrix tokens local-model test-real test-clients fuzz requirements clean
+.PHONY: help install serve simulate test lint format bench soak catalog conformance fault-matrix tokens simulation local-model test-real test-clients fuzz requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ fault-matrix: $(DEV) ## every fault of a provider in every protocol; writes docs
 
 tokens: $(DEV) ## measure the token estimate on recorded prompts; writes docs/tokens.md
 	@$(BIN)/python -m tests.wire.token_errors $(ARGS)
+
+simulation: $(DEV) ## ten simulated days of a million requests (about half an hour); writes docs/simulation.md
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 local-model: $(RUNTIME) $(REAL) ## a small real model on http://127.0.0.1:8080 (installs llama.cpp's server)
 	@exec $(BIN)/python -m tests.support.real_model --port 8080 $(ARGS)
