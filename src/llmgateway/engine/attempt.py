@@ -70,9 +70,9 @@ async def attempt(exchange: Exchange, chat: Chat, *, means: Means, policy: Routi
     if plan is None:
         raise AssertionError("attempt needs a plan")  # a bug, not an input
     course: Course | None = None
-    pool = plan.candidates[0].deployments
-    to = pool[0]
-    if len(plan.candidates) > 1 or len(pool) > 1:
+    candidate = plan.candidates[0]
+    to = candidate.deployments[0]
+    if len(plan.candidates) > 1 or len(candidate.deployments) > 1 or candidate.benched:
         course = Course(plan, health=means.health, policy=policy, draw=means.draw)
         to = course.first()
     limit_s = allowed_s(streamed=chat.streamed, asked_s=exchange.facts.timeout_s, policy=policy)

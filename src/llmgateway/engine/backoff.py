@@ -1,12 +1,15 @@
 """When the same credential may be asked once more, and how long to wait before that."""
 
 import random
+from typing import Final
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.policy import RoutingPolicy
 
-_SERVER_ERRORS = 500
+_SERVER_ERRORS: Final = 500
+_EARLY_S: Final = 0.002
+"""By so much a timer may go off before its time: what rests until then would still rest."""
 
 
 def pause_s(error: UpstreamError, *, repeats: int, policy: RoutingPolicy, draw: random.Random) -> float | None:
@@ -20,6 +23,8 @@ def pause_s(error: UpstreamError, *, repeats: int, policy: RoutingPolicy, draw: 
     asked_s = error.retry_after_s or 0.0
     if asked_s > policy.retry_after_short_s:
         return None
+    if asked_s:
+        asked_s += _EARLY_S
     return asked_s + draw.random() * min(policy.backoff_max_s, policy.backoff_s * 2**repeats)
 
 

@@ -29,7 +29,9 @@ SAYS: Final = "These are the words of the one that is well."
 POLICY: Final = RoutingPolicy(exploration_rate=0, backoff_s=0.01)
 _CHEAP, _DEAR = (Price(input=dollars, output=dollars) for dollars in (1_000_000, 2_000_000))
 _PATIENT: Final = Timeouts(first_byte=60, idle=60)
-_IMPATIENT: Final = Timeouts(first_byte=0.3, idle=0.3)
+_TIMEOUTS: Final = {"stuck": Timeouts(first_byte=0.3, idle=60), "mute": Timeouts(first_byte=60, idle=0.5)}
+_KINDS: Final = {DIAL: "nobody", "stall-headers": "stuck", "stall-mid": "mute"}
+"""Who stands for the sick provider where that matters: one that is not there, or has little time to begin or go on."""
 _AT_ONCE: Final = 24
 
 
@@ -61,22 +63,15 @@ async def _all(cells: list[Cell], simulator: Simulator) -> dict[Cell, Seen]:
     return dict(zip(cells, seen, strict=True))
 
 
-def _kind(cell: Cell) -> str:
-    """Who stands for the sick provider: an address where nobody listens, or one that is waited for briefly."""
-    if cell.fault == DIAL:
-        return "nobody"
-    return "stuck" if cell.fault.startswith("stall-") else "sick"
-
-
 def _rows(simulator: Simulator) -> Snapshot:
     """Of each kind and protocol one provider with two models: one that it alone has, one that `well` has too."""
     providers = [_row("well", simulator.base_url, "openai-chat")]
     offers: list[Mapping] = []
     nobody = f"http://127.0.0.1:{simulator.refused_port}"
     for protocol in PROTOCOLS:
-        for kind in ("sick", "stuck", "nobody"):
+        for kind in ("sick", *_KINDS.values()):
             base = nobody if kind == "nobody" else simulator.url + PREFIXES[protocol]
-            timeouts = _IMPATIENT if kind == "stuck" else _PATIENT
+            timeouts = _TIMEOUTS.get(kind, _PATIENT)
             name = f"{kind}-{protocol}"
             providers.append(_row(name, base, protocol, timeouts=timeouts, quirks=("x_simulator",)))
             upstream = "us.anthropic.claude-sonnet-4-5-auto" if protocol == "bedrock" else "auto"
@@ -98,7 +93,8 @@ class _Case:
     def __init__(self, cell: Cell, rows: Snapshot, transport: HttpTransport) -> None:
         self.cell = cell
         self.rows = rows
-        self.model = f"{_kind(cell)}-{cell.protocol}-{'two' if cell.second else 'alone'}"
+        kind = _KINDS.get(cell.fault, "sick")
+        self.model = f"{kind}-{cell.protocol}-{'two' if cell.second else 'alone'}"
         self.down = FakeDownstream()
         self.journal = FakeJournal()
         self.bugs: list[BaseException] = []
@@ -191,7 +187,7 @@ class _Case:
 def _steering(cell: Cell) -> bytes:
     if cell.fault == DIAL:
         return b""
-    steering: dict[str, Any] = {"fault": cell.fault, "answer": FAULTS[cell.fault].answer}
+    steering: dict[str, Any] = {"fault": cell.fault, "answer": FAULTS[cell.fault].answer, "retry_after_s": 3}
     if cell.moment == BEFORE:
         unread = (
             cell.protocol == "bedrock" and cell.fault == "malformed-json"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmgateway.domain import errors
@@ -84,6 +85,17 @@ async def test_whoever_rests_is_passed_over_without_cost() -> None:
 async def test_when_all_rest_there_is_one_attempt() -> None:
     assert await way(BROKEN, plan=plan(2, 1), health=FakeHealth("p1-1", "p1-2", "p2-1")) == ["p1-1"]
     assert await way(BROKEN, plan=plan(1), health=FakeHealth("p1-1")) == ["p1-1"]
+
+
+@pytest.mark.parametrize("pools", [(1, 1), (1,)])
+async def test_which_is_not_repeated_even_if_it_says_when_to_come_back(pools: tuple[int, ...]) -> None:
+    resting = plan(*pools)
+    resting = msgspec.structs.replace(
+        resting, candidates=tuple([msgspec.structs.replace(one, benched=True) for one in resting.candidates])
+    )
+    one = Try(LIMITED, plan=resting, policy=POLICY, health=FakeHealth("p1-1", "p2-1"))
+    await one.refused()
+    assert (one.way, one.clock.paused) == (["p1-1"], [])
 
 
 async def test_whoever_rests_does_not_follow_a_failure_either() -> None:
