@@ -38,7 +38,7 @@ class RetryBudget:
         if second != self._second:
             self._turn(second)
         rate = max(policy.retry_budget_min_per_s, policy.retry_budget_rate * self._traffic / SECONDS)
-        room = self._room + rate * (now_ns - self._filled_ns) / SECOND_NS
+        room = self._room + rate * max(0, now_ns - self._filled_ns) / SECOND_NS
         self._room = min(room, max(rate, 1.0))
         self._filled_ns = now_ns
         if self._room < 1:

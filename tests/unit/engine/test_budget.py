@@ -56,6 +56,17 @@ def test_none_at_all_where_the_operator_wants_none() -> None:
     assert taken(budget, START + 100 * SECOND, policy=policy) == 0
 
 
+def test_a_clock_that_goes_back_hours_takes_nothing_away() -> None:
+    budget = RetryBudget(now_ns=START)
+    for number in range(1000):
+        budget.began(START + number * SECOND // 100)
+    assert taken(budget, START + 9 * SECOND) == 10
+    earlier_ns = START - 7200 * SECOND
+    assert taken(budget, earlier_ns) == 0
+    assert taken(budget, earlier_ns + SECOND) == 9, "the second that was cleared brought a tenth"
+    assert taken(budget, earlier_ns + 60 * SECOND) == 3
+
+
 @given(events=st.lists(st.tuples(st.integers(0, 30 * SECOND), st.integers(0, 60)), max_size=60))
 @settings(deadline=None)
 def test_never_more_than_the_rate_and_a_seconds_worth(events: list[tuple[int, int]]) -> None:

@@ -215,6 +215,15 @@ def test_absurd_numbers_are_left_out(ttft_ms: float, tokens: int, seconds: float
     assert figures == Figures(100, POLICY.default_latency_ms, POLICY.default_throughput_tps, 1)
 
 
+def test_a_clock_that_goes_back_hours_makes_nothing_older_or_younger() -> None:
+    window = Window(window_s=3600, now_ns=START)
+    window.failed(START)
+    window.failed(START - 7200 * SECOND)
+    figures = window.figures(START - 7200 * SECOND, POLICY)
+    assert (figures.uptime, figures.attempts) == (pytest.approx(100 * (1 - 20 / 30)), 2)
+    assert window.figures(START + 3700 * SECOND, POLICY) == unknown(POLICY)
+
+
 def test_figures_are_worked_out_again_only_after_a_change() -> None:
     window = Window(window_s=3600, now_ns=START)
     window.failed(START)
