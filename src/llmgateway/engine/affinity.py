@@ -93,7 +93,7 @@ class Affinity:
 
 def session_key(project: str, subject: str, value: str) -> str:
     """A hash that is the same in every process; what a client sent is not kept."""
-    told = f"{project}\0{subject}\0{value}".encode(errors="surrogatepass")
+    told = f"{len(project)},{len(subject)},{project}{subject}{value}".encode(errors="surrogatepass")
     return blake2b(told, digest_size=16).hexdigest()
 
 
