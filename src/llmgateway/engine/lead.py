@@ -1,10 +1,13 @@
 """Who of several ranked offers leads a plan, and by what: session, strategy, a draw, a probe, preference or score."""
 
 from random import Random
+from typing import Literal
 
 import msgspec
 
+from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
+from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import Project
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import ChosenBy
@@ -12,7 +15,9 @@ from llmgateway.engine.affinity import Affinity, Place
 from llmgateway.engine.fit import Size
 from llmgateway.engine.rank import BENCHED, Field, Vitals
 from llmgateway.engine.score import Strategy
-from llmgateway.engine.snapshot import Snapshot
+from llmgateway.engine.snapshot import Route, Snapshot
+
+Routing = Literal["auto", "price", "throughput", "latency"]
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -29,6 +34,28 @@ class Ask(msgspec.Struct, frozen=True):
     no_fallback: bool
     strategy: Strategy | None
     size: Size | None = None
+
+
+def strategy_for(routing: Routing | None, route: Route, *, name: str) -> Strategy | None:
+    """What is asked for besides the policy's own weights. Raises GatewayError where there is nothing to choose from."""
+    if routing is None or routing == "auto":
+        return None
+    if route.provider is None:
+        return routing
+    message = f"'routing: {routing}' chooses among providers, but '{name}' names one. Leave out 'routing', or its name."
+    raise GatewayError(errors.UNSUPPORTED_PARAMETER, message, param="routing")
+
+
+def rerouted(route: Route, *, snapshot: Snapshot, health: Vitals, policy: RoutingPolicy) -> Route:
+    """All offers of a pinned model, where the policy allows that and its provider's uptime is low."""
+    if not policy.reroute_pinned or route.provider is None or not route.offers:
+        return route
+    if route.region is not None or route.model is None or route.offers[0].deployments[0].provider.custom:
+        return route
+    if health.figures(route.offers[0].key, policy=policy).uptime >= policy.reroute_pinned_below_pct:
+        return route
+    wide = snapshot.route(route.model)
+    return route if wide is None or wide.provider is not None else wide
 
 
 def choice(ask: Ask, field: Field, *, place: Place | None, in_session: bool, preferred: str) -> tuple[int, ChosenBy]:

@@ -11,7 +11,6 @@ from typing import Final
 
 import msgspec
 
-from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import Project
@@ -21,11 +20,11 @@ from llmgateway.engine.affinity import Affinity, Place, preference_key, session_
 from llmgateway.engine.auto import auto_route
 from llmgateway.engine.fit import Size, fitted, unhindered, withheld
 from llmgateway.engine.heal import JSON_FORMATS
-from llmgateway.engine.lead import Ask, choice
+from llmgateway.engine.lead import Ask, choice, rerouted, strategy_for
 from llmgateway.engine.nowhere import AUTO, most_telling, nothing_left, unknown_model
 from llmgateway.engine.pool import in_order
 from llmgateway.engine.rank import BENCHED, Field, Fitting, Vitals, ranked
-from llmgateway.engine.score import Strategy, volume_of, weights_for
+from llmgateway.engine.score import volume_of, weights_for
 from llmgateway.engine.snapshot import Route, Snapshot
 from llmgateway.engine.tokens import estimate_prompt
 
@@ -62,22 +61,9 @@ def plan_route(
         deployments = sole.candidates[0].deployments
         if fitted(chat, route.offers[0], slack=policy.context_slack) is deployments and health.open(deployments[0]):
             return sole
-    strategy = _strategy(chat, route)
+    strategy = strategy_for(request.routing, route, name=request.model)
     ask = Ask(chat, snapshot, policy, health, affinity, project, draw, session, no_fallback, strategy, size)
     return _planned(ask, route)
-
-
-def _strategy(chat: Chat, route: Route) -> Strategy | None:
-    routing = chat.request.routing
-    if routing is None or routing == "auto":
-        return None
-    if route.provider is None:
-        return routing
-    message = (
-        f"'routing: {routing}' chooses among providers, but '{chat.request.model}' names one. "
-        "Leave 'routing' out, or the provider."
-    )
-    raise GatewayError(errors.UNSUPPORTED_PARAMETER, message, param="routing")
 
 
 def _planned(ask: Ask, route: Route) -> RoutePlan:
@@ -150,7 +136,10 @@ def _fitting(ask: Ask, route: Route, reasons: list[Excluded]) -> Sequence[Fittin
 def _routes(ask: Ask, route: Route) -> list[tuple[str, Route]]:
     """Of `model`, then of each of `models` that is not there yet. An unknown name is told whatever else there is."""
     request = ask.chat.request
-    found = [(request.model, _rerouted(ask, route) if ask.policy.reroute_pinned else route)]
+    first = route
+    if ask.policy.reroute_pinned and not ask.no_fallback:
+        first = rerouted(route, snapshot=ask.snapshot, health=ask.health, policy=ask.policy)
+    found = [(request.model, first)]
     if request.models:
         seen = {route.subject}
         for index, name in enumerate(request.models):
@@ -174,22 +163,6 @@ def _further(ask: Ask, name: str) -> Route | None:
         health=ask.health,
         size=ask.size or Size(ask.chat),
     )
-
-
-def _rerouted(ask: Ask, route: Route) -> Route:
-    """All offers of a pinned model, where the policy allows that and its provider's uptime is low."""
-    policy = ask.policy
-    if route.provider is None or ask.no_fallback:
-        return route
-    if not route.offers or route.region is not None or route.model is None:
-        return route
-    offer = route.offers[0]
-    if offer.deployments[0].provider.custom:
-        return route
-    if ask.health.figures(offer.key, policy=policy).uptime >= policy.reroute_pinned_below_pct:
-        return route
-    wide = ask.snapshot.route(route.model)
-    return route if wide is None or wide.provider is not None else wide
 
 
 def _session_of(ask: Ask, route: Route) -> tuple[str, bool]:
