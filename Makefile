@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 REAL := $(VENV)/.installed-real
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve simulate test lint format bench soak catalog conformance fault-matrix tokens simulation local-model test-real test-clients fuzz requirements clean
+.PHONY: help install serve simulate test lint format bench soak catalog conformance fault-matrix tokens simulation local-model test-real test-clients test-streams fuzz requirements clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ test-real: $(DEV) $(REAL) ## chat with a real small model through the gateway
 
 test-clients: $(DEV) ## real client libraries' scripts (CLIENT_SCRIPTS=folder)
 	@$(BIN)/python -m pytest tests/e2e/test_clients.py $(ARGS)
+
+test-streams: $(DEV) ## 2,000 streams at once before providers that fail one in ten; nothing may leak
+	@LLMGATEWAY_TEST_STREAMS=$${LLMGATEWAY_TEST_STREAMS:-2000} $(BIN)/python -m pytest -s tests/integration/test_many_streams.py $(ARGS)
 
 fuzz: $(DEV) ## damaged answers in every protocol, for an hour (LLMGATEWAY_FUZZ_S=seconds)
 	@LLMGATEWAY_FUZZ_S=$${LLMGATEWAY_FUZZ_S:-3600} $(BIN)/python -m pytest tests/fuzz $(ARGS)

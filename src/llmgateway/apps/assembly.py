@@ -237,6 +237,7 @@ class Assembly:
             "upstream_connections_open": sum(pool.open for pool in pools),
             "upstream_connections_idle": sum(pool.idle for pool in pools),
             "buffered_body_bytes": self.front.buffered_bytes,
+            "tasks": len(asyncio.all_tasks()),
         }
 
 

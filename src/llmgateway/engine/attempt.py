@@ -99,6 +99,7 @@ async def attempt(exchange: Exchange, chat: Chat, *, means: Means, policy: Routi
 
 def lost(exchange: Exchange, error: UpstreamError, *, health: Health) -> None:
     """The attempt under way has failed, before its content or behind it."""
+    error.__traceback__ = None  # its frames hold it in turn: a circle left to the garbage collector
     exchange.failed(error)
     to, exchange.undecided = exchange.undecided, None
     if to is None:

@@ -5,6 +5,7 @@ import math
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Raw
 
@@ -92,7 +93,7 @@ class Gateway:
             if "vision" in chat.traits.needs or "documents" in chat.traits.needs:
                 check_media(chat, fetcher=self._fetcher, to=exchange.plan.deployments)
             if chat.streamed:
-                down.stream(line.head)
+                down.stream(partial(_timing, exchange, self.meters))
             policy = key.project.routing or snapshot.policy
             committed = await attempt(exchange, chat, means=self._means, policy=policy)
             self.affinity.won(exchange.plan, exchange.attempts[-1].deployment)
@@ -139,12 +140,6 @@ class _Line:
         self._encoder: StreamEncoder | None = None
         self._extra: dict[str, Raw] | None = None
 
-    def head(self) -> tuple[tuple[bytes, bytes], ...]:
-        """Where the time until now, as the head goes out, was spent: in milliseconds, ours and the provider's."""
-        own_ns, waited_ns = self._exchange.spent()
-        self._gateway.meters.overhead.add(own_ns // 1000)
-        return ((b"server-timing", b"gateway;dur=%.3f, provider;dur=%.1f" % (own_ns * 1e-6, waited_ns * 1e-6)),)
-
     def whole(self, chat: Chat, chunk: Chunk) -> None:
         exchange = self._exchange
         if exchange.thoughts is not None:
@@ -159,7 +154,7 @@ class _Line:
             metadata=settlement.metadata or b"{}",
             hide_reasoning=chat.hides_reasoning,
         )
-        self._record(settlement, then=lambda: self._down.send(200, self.head(), body), well=True)
+        self._record(settlement, then=partial(self._answer, 200, (), body), well=True)
 
     async def relay(self, chat: Chat, committed: Committed) -> None:
         """Hands on what comes until the provider is done, fails, or the caller leaves (then this is cancelled)."""
@@ -227,10 +222,13 @@ class _Line:
             self._record(settlement, then=lambda: down.end(last))
         else:
             headers, body = error_headers(error), error_body(error, metadata=settlement.metadata)
-            asked = bool(exchange.attempts)
-            self._record(
-                settlement, then=lambda: down.send(error.status, headers + (self.head() if asked else ()), body)
-            )
+            self._record(settlement, then=partial(self._answer, error.status, headers, body))
+
+    def _answer(self, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:
+        exchange = self._exchange
+        if exchange.attempts:
+            headers += _timing(exchange, self._gateway.meters)
+        self._down.send(status, headers, body)
 
     def cancel(self) -> None:
         """The caller has left; nothing is told to anyone but the record."""
@@ -285,6 +283,13 @@ class _Line:
             naive=options is None or not options.include_usage,
             hide_reasoning=chat is not None and chat.hides_reasoning,
         )
+
+
+def _timing(exchange: Exchange, meters: Meters) -> tuple[tuple[bytes, bytes], ...]:
+    """Whose time it was until now, as the head goes out. Holds nothing that holds the connection in turn."""
+    own_ns, waited_ns = exchange.spent()
+    meters.overhead.add(own_ns // 1000)
+    return ((b"server-timing", b"gateway;dur=%.3f, provider;dur=%.1f" % (own_ns * 1e-6, waited_ns * 1e-6)),)
 
 
 def _complete(chat: Chat, decoder: Decoder) -> bool:

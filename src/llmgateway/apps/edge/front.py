@@ -182,7 +182,6 @@ class Front:
 
     def _done(self, inbound: Inbound, error: BaseException | None) -> None:
         self.gateway.meters.in_flight -= 1
-        inbound.over()
         if error is not None and not isinstance(error, asyncio.CancelledError):
             failed(inbound, error)
 

@@ -160,10 +160,6 @@ class Inbound:
         self.done = self.close_after = True
         self._line.answered(self)
 
-    def over(self) -> None:
-        """Whoever was to answer is done: what is told of them now would only keep them alive."""
-        self._head = tuple
-
     def keep_alive(self) -> None:
         self.write(KEEP_ALIVE_COMMENT)
 
