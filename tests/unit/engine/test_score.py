@@ -216,3 +216,15 @@ def test_what_gets_dearer_and_slower_never_gets_better(
 def _of(offers: list[tuple[float | None, Figures, float]]) -> list[Score]:
     prices, known, priorities = zip(*offers, strict=True)
     return scores(prices, known, priorities, weights=STREAM, policy=POLICY)
+
+
+def test_the_example_of_the_documentation() -> None:
+    """docs/routing.md: three providers, 900 tokens of prompt, a stream."""
+    volume = volume_of(POLICY, prompt_tokens=900, output_limit=None)
+    lists = [(260_000, 380_000), (300_000, 450_000), (560_000, 1_680_000)]
+    prices = [tariff_of(Price(input=read, output=written)) for read, written in lists]
+    expected = [one.expected(volume.prompt, cached=volume.cached, output=volume.output) for one in prices]
+    others = [figures(latency=450, throughput=80), figures(latency=400, throughput=95)]
+    for uptime, total in ((99.5, 0.076), (90, 0.190), (80, 0.804)):
+        told = scored([*expected], [figures(uptime, latency=900, throughput=45), *others])
+        assert [round(one.total, 3) for one in told] == [total, 0.094, 0.968]
