@@ -17,7 +17,8 @@ SECOND_NS: Final = 1_000_000_000
 LIMIT: Final = 4096
 
 Subject = str | tuple[str, str]
-"""`provider/model` is an offer, a fingerprint a credential, both a credential at an offer."""
+"""`provider/model` is an offer, `fingerprint@provider` a credential, fingerprint and offer a credential there. One secret
+may be the key of several providers (a vendor under two names, servers that want none): each is judged by itself."""
 
 
 class Standing:
@@ -118,25 +119,23 @@ class Benches:
             self.left(to)
         if kind.blames != "credential":
             return
-        credential = to.credential.fingerprint
         if kind is errors.UPSTREAM_RATE_LIMITED:
             self._limit(to, error.retry_after_s, now_ns=now_ns, policy=policy)
         elif kind is errors.UPSTREAM_FORBIDDEN:
-            self._standing((credential, to.used_model), to).bench(
-                policy.bench_forbidden_s, now_ns=now_ns, half_open=True
-            )
+            pair = self._standing((to.credential.fingerprint, to.used_model), to)
+            pair.bench(policy.bench_forbidden_s, now_ns=now_ns, half_open=True)
         else:
             rest_s = policy.bench_quota_s if kind is errors.UPSTREAM_QUOTA else policy.bench_auth_probe_s
-            self._standing(credential, to).bench(rest_s, now_ns=now_ns, half_open=True)
+            self._standing(_credential(to), to).bench(rest_s, now_ns=now_ns, half_open=True)
 
     def _fell(self, to: Deployment, *, now_ns: int, policy: RoutingPolicy) -> None:
         """One more failure in a row. Those of attempts that began before a rest do not prolong it, and a model that is
         known to fail tells nothing of the credential.
         """
-        offer, credential = to.used_model, to.credential.fingerprint
+        offer, credential = to.used_model, _credential(to)
         known = self._standing(offer, to).half_open
         self._count(offer, to, now_ns=now_ns, policy=policy)
-        self._count((credential, offer), to, now_ns=now_ns, policy=policy)
+        self._count((to.credential.fingerprint, offer), to, now_ns=now_ns, policy=policy)
         whole = self._standing(credential, to)
         if known:
             whole.probe_ns = 0
@@ -154,14 +153,14 @@ class Benches:
             standing.bench(longer_s, now_ns=now_ns, half_open=True)
         elif not standing.half_open and now_ns >= standing.until_ns:
             standing.failures += 1
-            of_one_model = subject == to.credential.fingerprint and standing.only != ""
+            of_one_model = subject == _credential(to) and standing.only != ""
             if standing.failures >= policy.bench_failures and not of_one_model:
                 standing.bench(policy.bench_s, now_ns=now_ns, half_open=True)
 
     def _limit(self, to: Deployment, retry_after_s: float | None, *, now_ns: int, policy: RoutingPolicy) -> None:
         """Rests as long as the provider says, else a little, longer each time; afterwards all may come at once."""
-        offer, credential = to.used_model, to.credential.fingerprint
-        pair = self._standing((credential, offer), to)
+        offer, credential = to.used_model, _credential(to)
+        pair = self._standing((to.credential.fingerprint, offer), to)
         if retry_after_s is not None:
             rest_s = min(retry_after_s, policy.bench_max_s)
         elif now_ns < pair.until_ns:
@@ -198,5 +197,9 @@ class Benches:
 
 
 def _subjects(to: Deployment) -> tuple[Subject, ...]:
-    offer, credential = to.used_model, to.credential.fingerprint
-    return (offer, (credential, offer), credential)
+    offer = to.used_model
+    return (offer, (to.credential.fingerprint, offer), _credential(to))
+
+
+def _credential(to: Deployment) -> str:
+    return f"{to.credential.fingerprint}@{to.provider.id}"

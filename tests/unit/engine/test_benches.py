@@ -1,5 +1,6 @@
 """Who rests after failing: three in a row, refusals, rate limits; what one failure says of others, and what not."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from llmgateway.domain.routing import Deployment
 from tests.unit.engine.health_cases import A1, A2, B1, B2, C1, Case, deployment
 
 OTHER = deployment("a", of="other")
+SAME_KEY = msgspec.structs.replace(deployment("d", of="other"), credential=A1.credential)
+"""One secret may be the key of two providers, and servers that want none have the same none."""
 FAILURES = [kind for kind in errors.TABLE if kind.blames == "deployment"]
 
 
@@ -25,6 +28,14 @@ def test_three_failures_in_a_row_bench_for_half_a_minute(kind: ErrorKind) -> Non
     assert case.open(A1) == [False]
     case.wait(0.1)
     assert case.open(A1) == [True]
+
+
+@pytest.mark.parametrize("kind", [errors.UPSTREAM_AUTH, errors.UPSTREAM_QUOTA, errors.UPSTREAM_ERROR])
+def test_the_same_key_at_another_provider_is_another_credential(kind: ErrorKind) -> None:
+    case = Case()
+    for to in (A1, B1, C1):
+        case.lose(to, kind)
+    assert case.open(A1, B1, C1, SAME_KEY) == [False, False, False, True]
 
 
 def test_a_success_begins_the_count_anew() -> None:
