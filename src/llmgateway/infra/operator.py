@@ -77,7 +77,11 @@ def operator_rows(
             warnings.append(f'provider {name} has no key and is not used; set api_keys, or auth = "none"')
         if keys or given is not None:
             providers.append(row)
-        credentials += [Credential(provider=name, secret=key, fingerprint=fingerprint(key)) for key in keys]
+        weights = {} if given is None else _weights(given)
+        credentials += [
+            Credential(provider=name, secret=key, fingerprint=fingerprint(key), weight=weights.get(key, 1))
+            for key in keys
+        ]
     return OperatorRows(tuple(providers), _models(configured), tuple(credentials), tuple(warnings))
 
 
@@ -194,6 +198,12 @@ def _usable(row: Provider, keys: list[tuple[str, str]], warnings: list[str]) -> 
         elif key not in usable:
             usable.append(key)
     return usable
+
+
+def _weights(given: ProviderSettings) -> dict[str, int]:
+    """Of the keys that have one; a key that is listed twice has its first."""
+    pairs = [*zip(given.api_keys or (), given.api_key_weights, strict=False)]
+    return {key.value: weight for key, weight in reversed(pairs)}
 
 
 def _keyless(row: Provider, given: ProviderSettings | None) -> bool:

@@ -55,6 +55,19 @@ def test_a_known_provider_takes_its_keys_from_its_own_variable(tmp_path: Path) -
     assert provider(found, "openai") == CATALOG["openai"]
 
 
+def test_keys_have_the_weights_that_are_set_and_are_alike_otherwise(tmp_path: Path) -> None:
+    text = '[providers.openai]\napi_keys = ["sk-1", "sk 2", "sk-3", "sk-1"]\napi_key_weights = [3, 7, 0, 9]\n'
+    found = rows(tmp_path, text)
+    assert {one.secret: one.weight for one in found.credentials if one.secret} == {"sk-1": 3, "sk-3": 0}
+    assert {one.weight for one in rows(tmp_path, OPENAI_API_KEY="sk-1,sk-2").credentials} == {1}
+
+
+@pytest.mark.parametrize("keys", ['api_keys = ["sk-1"]', ""])
+def test_weights_without_their_keys_are_a_mistake(tmp_path: Path, keys: str) -> None:
+    with pytest.raises(SettingsError, match="api_key_weights"):
+        rows(tmp_path, f"[providers.openai]\n{keys}\napi_key_weights = [3, 1]\n")
+
+
 def test_of_several_variables_the_first_that_is_set_counts(tmp_path: Path) -> None:
     assert secrets_of(rows(tmp_path, GOOGLE_API_KEY="b"), "google") == ["b"]
     assert secrets_of(rows(tmp_path, GOOGLE_API_KEY="b", GEMINI_API_KEY="a"), "google") == ["a"]

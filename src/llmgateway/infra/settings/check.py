@@ -76,6 +76,7 @@ def _provider(name: str, provider: ProviderSettings, findings: Findings) -> None
             expected = "a name of letters, digits and _, and a value without blanks"
             findings.add((*path, "variables", name), given="something else given", expected=expected)
     _regions(provider.regions or (), (*path, "regions"), findings)
+    _weights(provider, path, findings)
     if provider.parameters is not None:
         _forced(provider.parameters.force, (*path, "parameters", "force"), findings)
     for index, quirk in enumerate(provider.quirks):
@@ -90,6 +91,13 @@ def _provider(name: str, provider: ProviderSettings, findings: Findings) -> None
         if model.id in seen:
             findings.add((*path, "models", index, "id"), given=f'"{model.id}" given twice', expected="each id once")
         seen.add(model.id)
+
+
+def _weights(provider: ProviderSettings, path: Path, findings: Findings) -> None:
+    keys, weights = len(provider.api_keys or ()), len(provider.api_key_weights)
+    if weights and weights != keys:
+        expected = f"one for each of {keys} api_keys" if keys else "api_keys that they belong to"
+        findings.add((*path, "api_key_weights"), given=f"{weights} given", expected=expected)
 
 
 def _way(path: str | None, stream_path: str | None, auth: str | None, place: Path, findings: Findings) -> None:

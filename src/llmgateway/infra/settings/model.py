@@ -113,12 +113,13 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A known provider's differences, or a custom provider. None keeps the catalogue's value.
 
-    `api_keys`: None reads the provider's own environment variables, an empty list switches it off. `models`: None on
-    a custom provider takes any model name. `variables`: values of the names in its addresses. `quirks` come on top of
-    the catalogue's.
+    `api_keys`: None reads the provider's own environment variables, an empty list switches it off; `api_key_weights`:
+    one for each. `models`: None on a custom provider takes any model name. `variables`: values of the names in its
+    addresses. `quirks` come on top of the catalogue's.
     """
 
     api_keys: tuple[Secret, ...] | None = None
+    api_key_weights: tuple[Count, ...] = ()
     base_url: str | None = None
     path: str | None = None
     stream_path: str | None = None
