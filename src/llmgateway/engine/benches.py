@@ -17,8 +17,11 @@ SECOND_NS: Final = 1_000_000_000
 LIMIT: Final = 4096
 
 Subject = str | tuple[str, str]
-"""`provider/model` is an offer, `fingerprint@provider` a credential, fingerprint and offer a credential there. One secret
-may be the key of several providers (a vendor under two names, servers that want none): each is judged by itself."""
+"""`provider/model` is an offer, `fingerprint@provider` a credential, fingerprint and offer a credential there.
+
+One secret may be the key of several providers (a vendor under two names, servers that want none): each is judged by
+itself.
+"""
 
 
 class Standing:
