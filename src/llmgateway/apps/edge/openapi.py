@@ -63,12 +63,28 @@ def _paths(request: dict[str, Any]) -> dict[str, Any]:
         "/v1/chat/completions": {"post": completion},
         "/v1/models": {"get": _page("The models there are", parameters=[available], errors=("400", "401"))},
         "/v1/models/{id}": {"get": _page("One model", parameters=[model_id], errors=("401", "404", "414"))},
+        "/v1/models/{id}/routing": {
+            "get": _page(
+                "How requests for the model would be routed now, and why; nothing is sent",
+                parameters=[model_id, *_routing_query()],
+                errors=("400", "401", "403", "404", "414"),
+            )
+        },
         "/v1/key": {"get": _page("The key that asks, and what it has used", errors=("401", "503"))},
         "/healthz": {"get": _page("Alive", public=True)},
         "/readyz": {"get": _page("Ready to serve", errors=("503",), public=True)},
         "/metrics": {"get": _page("Prometheus metrics", public=True, media="text/plain")},
         "/openapi.json": {"get": _page("This document", public=True)},
     }
+
+
+def _routing_query() -> list[dict[str, Any]]:
+    schemas = {
+        "stream": {"enum": ["true", "false"]},
+        "routing": {"enum": ["auto", "price", "throughput", "latency"]},
+        "prompt_tokens": {"type": "integer", "minimum": 0, "maximum": 100_000_000},
+    }
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]
 
 
 def _page(

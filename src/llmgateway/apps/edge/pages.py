@@ -1,4 +1,4 @@
-"""The pages beside chat: models, the key's own page, health, readiness, metrics and the OpenAPI document."""
+"""The pages beside chat: models, their routing, the key that asks, health, readiness, metrics, the OpenAPI document."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, unquote_to_bytes
 import msgspec
 from msgspec import Raw
 
+from llmgateway.apps.edge.asking_why import SUFFIX, asked_about, routing_page
 from llmgateway.apps.edge.front import Route
 from llmgateway.apps.edge.inbound import Inbound
 from llmgateway.apps.edge.mishap import failed
@@ -62,9 +63,16 @@ class Pages:
             raise GatewayError(errors.INVALID_VALUE, "'available' must be true or false.", param="available")
         inbound.send(200, (), self._list(only_available=wanted == "true"))
 
-    def model(self, inbound: Inbound, _key: ApiKey | None) -> None:
-        name = unquote_to_bytes(inbound.path.removeprefix(b"/v1/models/")).decode("utf-8", "replace")
+    def model(self, inbound: Inbound, key: ApiKey | None) -> None:
+        """A model, or behind it `/routing`: only there as it is, since an escaped slash belongs to a name."""
+        path = inbound.path.removeprefix(b"/v1/models/")
+        name = _unescaped(path)
         snapshot = self._gateway.snapshot
+        if path.endswith(SUFFIX) and key is not None:
+            about = asked_about(name, catalog=snapshot.catalog)
+            if about is not None:
+                inbound.send(200, (), routing_page(about, query=inbound.query, gateway=self._gateway, key=key))
+                return
         found = snapshot.catalog.resolve(name)
         if found is None:
             nearest = snapshot.catalog.nearest(name)
@@ -112,6 +120,10 @@ class Pages:
             kept = [entry for entry in entries if entry["available"] or not only_available]
             lists[only_available] = msgspec.json.encode({"object": "list", "data": kept})
         return lists[only_available]
+
+
+def _unescaped(path: bytes) -> str:
+    return unquote_to_bytes(path).decode("utf-8", "replace")
 
 
 def _entry(model: Model, mappings: tuple[Mapping, ...], snapshot: Snapshot) -> dict[str, Any]:

@@ -16,7 +16,10 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import ApiKey, Project
 from llmgateway.domain.routing import Credential, Mapping, Model, Provider
 from llmgateway.domain.usage import Price
+from llmgateway.engine.affinity import Affinity
+from llmgateway.engine.clock import REAL
 from llmgateway.engine.exchange import RequestFacts
+from llmgateway.engine.health import Health
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway, error_headers
 from llmgateway.engine.ports import Downstream
@@ -58,6 +61,8 @@ class ScriptedGateway:
         self.meters = Meters()
         self.journal = Accepting()
         self.snapshot = snapshot()
+        self.health = Health(self.snapshot.policy, clock=REAL)
+        self.affinity = Affinity(clock=REAL)
 
     async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         assert key.name == "door"

@@ -60,7 +60,7 @@ def get(door: Door, path: str, *headers: tuple[str, str], method: str = "GET") -
         return client.answer(method=method)
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/large", "/v1/key"])
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/large", "/v1/models/large/routing", "/v1/key"])
 def test_what_a_key_may_see_needs_one(door: Door, path: str) -> None:
     assert get(door, path).status == 401
     assert get(door, path, ("x-api-key", "wrong")).status == 401
@@ -149,5 +149,5 @@ def test_metrics_are_plain_text(door: Door) -> None:
 
 def test_every_page_is_in_the_openapi_document(door: Door, state: State) -> None:
     paths = set(get(door, "/openapi.json").json["paths"])
-    served = state.paths | {"/v1/chat/completions"}
+    served = state.paths | {"/v1/chat/completions", "/v1/models/{id}/routing"}
     assert paths == {path.removesuffix("/") + "/{id}" if path.endswith("/") else path for path in served}
