@@ -1,5 +1,7 @@
 """`/v1/models/{id}/routing` on a real socket: which model is meant, what is told of it, and what is refused."""
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -19,6 +21,7 @@ from llmgateway.domain.routing import Credential, Mapping, Model, Provider
 from llmgateway.domain.usage import Price
 from llmgateway.engine.pipeline import Gateway
 from llmgateway.engine.snapshot import Snapshot
+from tests.contract.tree import ROOT
 from tests.support.rawhttp import Answer, request
 from tests.unit.apps.edge.conftest import NewLoop
 from tests.unit.apps.edge.door import BEARER, INSTANCE, Door
@@ -124,6 +127,23 @@ def test_candidates_are_told_in_their_order_with_what_it_rests_on(door: Door) ->
     assert 2 * cheap["expected_cost_usd"] == pytest.approx(dear["expected_cost_usd"])
     assert cheap["credentials"] == [{"apiKeyHash": FINGERPRINT, "weight": 1, "benched": False}]
     assert b"sk-secret" not in get(door, "org/model/routing").body
+
+
+def test_the_documented_example_has_the_members_of_an_answer_and_adds_up(door: Door) -> None:
+    page = (ROOT / "docs" / "routing.md").read_text(encoding="utf-8")
+    (text,) = [block for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if "model.routing" in block]
+    shown, told = json.loads(text), get(door, "org/model/routing").json
+    assert shape(shown) == shape(told)
+    for one in shown["candidates"]:
+        parts = [weight * one["score"][name] for name, weight in shown["weights"].items()]
+        assert one["score"]["total"] == pytest.approx(sum(parts), abs=1e-5)
+
+
+def shape(node: Any) -> Any:
+    """Names only, a list as its first entry."""
+    if isinstance(node, dict):
+        return {name: shape(value) for name, value in node.items()}
+    return shape(node[0]) if isinstance(node, list) and node else None
 
 
 def test_failures_show_before_anybody_asks_for_the_model(door: Door) -> None:
