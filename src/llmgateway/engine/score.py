@@ -79,9 +79,11 @@ def scores(
     by_price, by_uptime = weights.price, weights.uptime
     by_throughput, by_latency = weights.throughput, weights.latency
     cheapest, free, unknown = _price_range(prices)
-    uptimes = _floored([one.uptime for one in figures])
-    throughputs = _floored([one.throughput for one in figures])
-    latencies = _floored([one.latency for one in figures])
+    uptimes = [one.uptime for one in figures]
+    throughputs = [one.throughput for one in figures]
+    latencies = [one.latency for one in figures]
+    if min(uptimes) < _FLOOR or min(throughputs) < _FLOOR or min(latencies) < _FLOOR:
+        uptimes, throughputs, latencies = _floored(uptimes), _floored(throughputs), _floored(latencies)
     best_uptime, best_throughput, best_latency = max(uptimes), max(throughputs), min(latencies)
     found: list[Score] = []
     for asked, u, t, l, priority, known in zip(  # noqa: E741 - uptime, throughput and latency of one offer
@@ -113,6 +115,8 @@ def _price_range(prices: Sequence[float | None]) -> tuple[float, float, float]:
     unknown price, which counts as the dearest.
     """
     costing = [one for one in prices if one]
+    if len(costing) == len(prices):
+        return min(costing), 0.0, 0.0
     free = 1.0 if 0 in prices else 0.0
     if not costing:
         return 1.0, free, free
@@ -122,4 +126,4 @@ def _price_range(prices: Sequence[float | None]) -> tuple[float, float, float]:
 
 def _floored(values: list[float]) -> list[float]:
     """So that a ratio divides by nothing below 1."""
-    return values if min(values) >= _FLOOR else [max(_FLOOR, one) for one in values]
+    return [max(_FLOOR, one) for one in values]
