@@ -12,7 +12,8 @@ from llmgateway.catalog.lookup import load
 from llmgateway.domain.identity import ApiKey, Project
 from llmgateway.domain.record import LogRecord
 from llmgateway.domain.routing import Credential, Origin
-from llmgateway.engine.errand import Errand, _running
+from llmgateway.engine.affinity import Affinity
+from llmgateway.engine.errand import Errand
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
@@ -23,7 +24,7 @@ from tests.simulation.draws import arrivals
 from tests.simulation.providers import DIGITS, MARK, Asked, Fates, Providers
 from tests.simulation.scenario import DAY_S, HOSTS, MODEL, PROJECTS
 from tests.simulation.virtual import BEGAN_S, VirtualClock, VirtualLoop, run
-from tests.simulation.watching import WatchedAffinity, WatchedHealth
+from tests.simulation.watching import WatchedHealth
 from tests.simulation.world import MOST_PROMPT_TOKENS, Wanted, World, wanted
 
 TODAY: Final = date(2026, 11, 26)
@@ -31,6 +32,8 @@ BYTES_PER_TOKEN: Final = 4
 _SENTENCE: Final = b"The ferry leaves at nine and comes back before the tide turns, unless the fog says otherwise. "
 _TEXT: Final = _SENTENCE * (BYTES_PER_TOKEN * MOST_PROMPT_TOKENS // len(_SENTENCE) + 1)
 _BEFORE: Final = b'{"model":"%b","messages":[{"role":"user","content":"' % MODEL.encode()
+_LOOKING: Final = ('{"chosen_by":"probe"', '{"chosen_by":"exploration"')
+"""How a record begins whose plan put a provider first that merit would not have."""
 _BEHIND: Final = (b'"}]}', b'"}],"stream":true}')
 
 
@@ -38,13 +41,14 @@ class Book:
     """The gateway's own records: for each request whether it was answered, what it cost, how many attempts it took.
 
     Implements Journal. The cost includes what answers cost that never reached the client. `first`: the number of the
-    first request.
+    first request. `looked` hears of requests whose first attempt went where it did to see how that provider does.
     """
 
     accepting = True
 
-    def __init__(self, requests: int, *, first: int = 0) -> None:
+    def __init__(self, requests: int, *, first: int, looked: Callable[[int], None]) -> None:
         self._first = first
+        self._looked = looked
         self.recorded = 0
         self.answered = bytearray(requests)
         self.costs = array("q", bytes(8 * requests))
@@ -56,6 +60,8 @@ class Book:
         self.recorded += 1
         self.answered[number] = row.status == 200 and not row.truncated
         self.attempts[number] = row.attempts
+        if row.routing is not None and row.routing.startswith(_LOOKING):
+            self._looked(number + self._first)
         self.costs[number] = (row.cost_total or 0) + sum([attempt.upstream_cost for attempt in record.attempts])
         if then is not None:
             then()
@@ -112,7 +118,7 @@ class Day:
         times = arrivals(seed, requests)
         self.first = bisect_left(times, between[0])
         self.at = times[self.first : bisect_left(times, between[1])]
-        self.book = Book(len(self.at), first=self.first)
+        self.book = Book(len(self.at), first=self.first, looked=lambda number: self.providers.looked(number))
         self.providers: Providers
         self.bugs: list[BaseException] = []
         self._seed = seed
@@ -121,7 +127,6 @@ class Day:
         self._gateway: Gateway
         self._over: asyncio.Future[None]
         self._left = len(self.at)
-        self._numbers: dict[Errand, int] = {}
 
     def run(self) -> None:
         loop = VirtualLoop()
@@ -133,18 +138,10 @@ class Day:
         loop = asyncio.get_running_loop()
         snapshot = snapshot_of([host.provider for host in HOSTS], keys=self._keys)
         self.providers = Providers(origins(snapshot), fates=self._fates)
-        self._gateway = gateway_of(
-            snapshot, self.providers, journal=self.book, bugs=self.bugs, draw=self._seed, looked=self._looked
-        )
+        self._gateway = gateway_of(snapshot, self.providers, journal=self.book, bugs=self.bugs, draw=self._seed)
         self._over = loop.create_future()
         loop.call_at(BEGAN_S + self.at[0], self._arrive, loop, self.first)
         await self._over
-
-    def _looked(self) -> None:
-        """The request under way went first where it would not have gone by merit."""
-        errand = _running.errand
-        assert errand is not None
-        self.providers.looked(self._numbers[errand])
 
     def _arrive(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
         request = wanted(self._seed, number)
@@ -152,7 +149,7 @@ class Day:
         client = Client()
 
         def ended(error: BaseException | None) -> None:
-            del self.providers.asked[number], self._numbers[errand]
+            del self.providers.asked[number]
             if error is not None or client.told != 1:
                 self.bugs.append(error or AssertionError(f"request {number} was told {client.told} ends"))
             self._left -= 1
@@ -161,8 +158,7 @@ class Day:
 
         facts = RequestFacts(str(number))
         key = self._keys[request.project]
-        errand = Errand(self._gateway.chat(body_of(request), key=key, facts=facts, down=client), on_end=ended)
-        self._numbers[errand] = number
+        Errand(self._gateway.chat(body_of(request), key=key, facts=facts, down=client), on_end=ended)
         following = number + 1 - self.first
         if following < len(self.at):
             loop.call_at(BEGAN_S + self.at[following], self._arrive, loop, number + 1)
@@ -214,7 +210,6 @@ def gateway_of(
     journal: Journal,
     bugs: list[BaseException],
     draw: int,
-    looked: Callable[[], None] = lambda: None,
 ) -> Gateway:
     """As it is shipped, on the running loop's time; `draw` is the seed of its own chances."""
     clock = VirtualClock(asyncio.get_running_loop())
@@ -229,7 +224,7 @@ def gateway_of(
         meters=Meters(),
         report=lambda _, error: bugs.append(error),
         health=health,
-        affinity=WatchedAffinity(clock=clock, looked=looked),
+        affinity=Affinity(clock=clock),
         clock=clock,
         draw=random.Random(draw),
     )

@@ -70,7 +70,7 @@ def _day_parts(days: Sequence[Measures]) -> list[str]:
     total = sum(day.requests for day in days)
     return [
         "## Against the limits",
-        f"{len(days)} seeds, {total:,} requests; the worst seed counts.",
+        f"Seeds {_named([day.seed for day in days])}, {total:,} requests in all; the worst seed counts.",
         _table(["what", "worst seed", "limit", ""], _limits(days)),
         "## Seed by seed",
         _table(
@@ -191,6 +191,10 @@ def _talk_row(one: Conversing) -> list[str]:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{'|'.join(['---'] * len(heads))}|"]
     return "\n".join([*lines, *[f"| {' | '.join(row)} |" for row in rows]])
+
+
+def _named(numbers: Sequence[int]) -> str:
+    return ", ".join([str(number) for number in numbers])
 
 
 def _share(value: float) -> str:

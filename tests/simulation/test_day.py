@@ -18,6 +18,8 @@ from tests.simulation.oracle import Oracle, cost, list_prices
 from tests.simulation.scenario import (
     AMPLIFICATION_AT_MOST,
     COST_AT_MOST,
+    DAY_S,
+    HOSTS,
     REQUESTS,
     REQUESTS_IN_THE_SUITE,
     SUCCESS_AT_LEAST,
@@ -75,6 +77,18 @@ def test_an_outage_of_everybody_is_not_amplified_at_full_traffic() -> None:
 def test_a_failed_provider_is_left() -> None:
     for one in measures().leavings:
         assert one.sent <= 20, one
+
+
+def test_looking_at_a_provider_is_told_from_traffic() -> None:
+    """One request in a hundred explores, and one a minute goes to the liar to see whether it still lies."""
+    sent = lived().providers.sent
+    looks = [n for n in range(len(sent.at)) if not sent.regular[n]]
+    liar = sum(1 for n in looks if HOSTS[sent.host[n]].provider == "siliconflow")
+    assert 400 < liar <= DAY_S / 60
+    assert 0.006 < (len(looks) - liar) / len(sent.at) < 0.02
+    dearest = [n for n in range(len(sent.at)) if sent.host[n] == len(HOSTS) - 1 and sent.answered[n]]
+    assert len(dearest) > 10
+    assert sum(1 for n in dearest if sent.regular[n]) < len(dearest) / 10, "nobody goes to the dearest by merit"
 
 
 def test_every_request_has_its_record_and_its_attempts_are_the_providers() -> None:
