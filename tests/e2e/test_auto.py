@@ -15,7 +15,7 @@ CHEAP_UPSTREAM, DEAR_UPSTREAM = "vendor-small-1", "vendor-large-1"
 def configuration(cheap: ToldUpstream, dear: ToldUpstream) -> str:
     return "\n".join(
         (
-            '[routing]\nauto_models = ["large", "small", "gratis"]\n',
+            '[routing]\nauto_models = ["large", "small", "gratis", "mispelt"]\n',
             custom_provider("cheap", cheap.base_url),
             '[[providers.cheap.models]]\nid = "small"\nupstream = "vendor-small-1"\ncontext = 8192\nlacks = ["tools"]',
             "input_usd_per_mtok = 0.1\noutput_usd_per_mtok = 0.5\n",
@@ -88,6 +88,10 @@ def test_auto_stands_in_a_fallback_list(gateway: Gateway) -> None:
     assert told["metadata"]["used_model"] == "dear/large"
     lists = gateway.chat("auto", models=["auto", "large"]).json
     assert lists["metadata"]["used_model"] == "cheap/small"
+
+
+def test_a_listed_name_that_is_no_model_is_told_at_the_start(gateway: Gateway) -> None:
+    assert "warning: auto_models has mispelt, which is no model\n" in gateway.written()
 
 
 def test_with_nothing_but_the_simulator_the_error_says_what_to_set(tmp_path: Path) -> None:

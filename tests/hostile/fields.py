@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.hostile.case import INVALID_VALUE, MISSING, MODEL, UNSUPPORTED, Case, field, refused
+from tests.hostile.case import INVALID_VALUE, MISSING, MODEL, NOT_FOUND, Case, chat, field, refused
 
 _NUMBERS: dict[str, tuple[Any, ...]] = {
     "temperature": ("hot", [1], {}, True, -0.1, 2.1),
@@ -146,7 +146,13 @@ CASES: tuple[Case, ...] = (
     *(field(name, value) for name in _LISTS for value in ("x", 5, {"a": 1})),
     *(field(name, value, param=param) for name, value, param in _NESTED),
     *(field(name, value, MISSING, param=param) for name, value, param in _MISSING),
-    field("models", ["a", "b"], UNSUPPORTED),
+    Case(
+        name="models that do not exist",
+        data=chat({"model": MODEL, "messages": _USER, "models": ["a", "b"]}),
+        status=(404,),
+        code=NOT_FOUND,
+        param="models[0]",
+    ),
     refused("no model", {"messages": _USER}, MISSING, "model"),
     refused("no messages", {"model": MODEL}, MISSING, "messages"),
     refused(

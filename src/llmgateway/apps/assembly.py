@@ -152,6 +152,13 @@ class Assembly:
         used = {key.project.name for key in self._snapshot.keys.values()}
         return sorted(self.settings.projects.keys() - used)
 
+    @property
+    def unknown_choices(self) -> list[str]:
+        """Models that `auto` is to choose from and that do not exist: perhaps misspelt."""
+        policies = [self._snapshot.policy, *[key.project.routing for key in self._snapshot.keys.values()]]
+        named = {name for policy in policies if policy is not None for name in policy.auto_models}
+        return sorted(name for name in named if self._snapshot.route(name) is None)
+
     def _operator_rows(self, settings: Settings) -> OperatorRows:
         return operator_rows(
             settings, environ=self._environ, catalog_providers=self._catalog.providers, fingerprint=self._fingerprint

@@ -132,6 +132,7 @@ def _greet(assembly: Assembly, listener: socket.socket) -> None:
     lines = [f"LLM Gateway {__version__} on {base}"]
     lines += [f"warning: {warning}" for warning in assembly.operator.warnings]
     lines += [f"note: [projects.{name}] has settings, but no key belongs to it yet" for name in assembly.idle_projects]
+    lines += [f"warning: auto_models has {name}, which is no model" for name in assembly.unknown_choices]
     lines.append(f"Providers: {', '.join(named) or 'none found; simulator/* models answer for free'}")
     if first.secret is not None:
         lines.append(f"First API key (shown once, kept in {first.path}): {first.secret}")
