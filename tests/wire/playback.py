@@ -1,8 +1,10 @@
 """The whole pipeline around recorded bytes: a transport that plays them, a client and a journal that keep it all.
 
-Nothing here waits for anything, so that one exchange runs to its end without an event loop.
+Nothing here waits for anything: one exchange runs to its end in a turn or two of a loop of its own.
 """
 
+import asyncio
+import atexit
 import json
 import mimetypes
 import random
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain.errors import UPSTREAM_ERROR, UpstreamError
 from llmgateway.domain.identity import ApiKey, Project
+from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.record import LogRecord
 from llmgateway.domain.routing import Credential, HttpRequest, Model, Protocol, Provider, Timeouts
 from llmgateway.domain.usage import Price
@@ -131,8 +134,8 @@ class Client:
         self.status, self.headers, self.body = status, headers, body
         self.ended += 1
 
-    def stream(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        self.headers = headers
+    def stream(self, head: Callable[[], Sequence[tuple[bytes, bytes]]]) -> None:
+        self.headers = head()
 
     def write(self, data: bytes) -> None:
         self.status, self.begun = 200, True
@@ -255,15 +258,24 @@ def _snapshot(provider: Provider, beside: tuple[Sequence[Provider], Sequence[Mod
         protocols=frozenset((provider.protocol,)),
         instance_id="i_1",
         today=date(2026, 1, 1),
+        policy=RoutingPolicy(same_credential_retries=0),
     )
 
 
+_LOOP = asyncio.new_event_loop()
+atexit.register(_LOOP.close)
+_TURNS = 4
+
+
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    coroutine.close()
+    """To its end, in a few turns of a loop where nothing else happens: whoever waits, waits for what is not there."""
+    task = _LOOP.create_task(coroutine)
+    for _ in range(_TURNS):
+        _LOOP.run_until_complete(asyncio.sleep(0))
+        if task.done():
+            return task.result()
+    task.cancel()
+    _LOOP.run_until_complete(asyncio.wait([task]))
     raise AssertionError("the pipeline waited for something that this test does not have")
 
 

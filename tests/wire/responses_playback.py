@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from llmgateway.catalog.lookup import Catalog, load
+from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import Credential, Deployment, ParameterPolicy, Provider
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
@@ -46,6 +47,7 @@ class ResponsesPlayback(Playback):
                 protocols=frozenset(("openai-responses",)),
                 instance_id="i_1",
                 today=date(2026, 1, 1),
+                policy=RoutingPolicy(same_credential_retries=0),
             ),
             codecs={"openai-responses": OpenAIResponses()},
             transport=self.player,
