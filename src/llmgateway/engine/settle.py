@@ -5,7 +5,6 @@ Failed attempts nothing of which reached the client are not billed; an answer th
 reported, else as estimated.
 """
 
-import time
 from typing import Final
 
 import msgspec
@@ -16,7 +15,7 @@ from llmgateway.domain.routing import Attempt
 from llmgateway.domain.usage import Cost, Usage, cost_of
 from llmgateway.engine.exchange import Exchange
 from llmgateway.engine.note import note_of
-from llmgateway.engine.tokens import estimate_prompt, estimate_text
+from llmgateway.engine.tokens import estimate_chat, estimate_text, family_of
 from llmgateway.wire.openai_chat.account import (
     ErrorMetadata,
     Metadata,
@@ -46,7 +45,7 @@ class Settlement(msgspec.Struct, frozen=True):
 
 def settle(exchange: Exchange, *, error: GatewayError | None = None, status: int = 200) -> Settlement:
     """`error`: what the caller was told instead of, or after, an answer. `status` 499: it had left."""
-    now_ns = time.monotonic_ns()
+    now_ns = exchange.clock.now_ns()
     attempt = exchange.attempts[-1] if exchange.attempts else None
     answered = exchange.relayed or (error is None and status == 200)
     if attempt is not None and not attempt.ended_ns:
@@ -70,11 +69,14 @@ def _billed(exchange: Exchange, *, answered: bool) -> tuple[Usage | None, Cost |
     chat = exchange.chat
     if not answered or chat is None or not exchange.attempts:
         return None, _FREE
+    to = exchange.attempts[-1].deployment
     usage = exchange.usage
     if usage is None:
-        prompt = estimate_prompt(chat.traits.prompt_bytes, messages=len(chat.request.messages))
-        usage = Usage(prompt_tokens=prompt, output_tokens=estimate_text(exchange.content_characters), estimated=True)
-    price = exchange.attempts[-1].deployment.mapping.price
+        prompt = estimate_chat(chat, mapping=to.mapping, protocol=to.protocol)
+        family = family_of(to.mapping, protocol=to.protocol)
+        output = estimate_text(exchange.content_characters, family=family)
+        usage = Usage(prompt_tokens=prompt, output_tokens=output, estimated=True)
+    price = to.mapping.price
     return usage, None if price is None else cost_of(usage, price, service_tier=exchange.service_tier)
 
 

@@ -68,8 +68,8 @@ async def test_leaving_after_content_costs_what_was_generated() -> None:
     await parted(task)
     row = bench.journal.exchange
     assert (row["status"], row["outcome"], row["usage_source"]) == (499, "canceled", "estimated")
-    assert row["completion_tokens"] == 100
-    assert row["cost_output"] == 200_000_000
+    assert 80 <= row["completion_tokens"] <= 120
+    assert row["cost_output"] == 2_000_000 * row["completion_tokens"]
     assert bench.transport.responses[0].closed
     assert bench.down.events[-1] != "[DONE]"
 

@@ -151,9 +151,12 @@ def test_costs_that_are_rare_are_told_only_when_there_are_some() -> None:
 
 
 def test_a_provider_that_reports_nothing_is_estimated_and_says_so() -> None:
-    settlement = settle(answered(begun(messages=[{"role": "user", "content": "x" * 40}]), text="y" * 80, usage=None))
+    said = "What is the weather in Paris today, and what will it be tomorrow?"
+    settlement = settle(answered(begun(messages=[{"role": "user", "content": said}]), text=said, usage=None))
     usage = told(settlement.usage)
-    assert (usage["prompt_tokens"], usage["completion_tokens"], usage["info"]) == (14, 20, "estimated")
+    assert usage["info"] == "estimated"
+    assert 14 <= usage["prompt_tokens"] <= 28
+    assert 12 <= usage["completion_tokens"] <= 19
     assert row(settlement)["usage_source"] == "estimated"
 
 
