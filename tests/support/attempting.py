@@ -10,8 +10,9 @@ import pytest
 
 from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey
+from llmgateway.domain.plan import Candidate, RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Candidate, Credential, Deployment, HttpRequest, RoutePlan, Timeouts
+from llmgateway.domain.routing import Credential, Deployment, HttpRequest, Timeouts
 from llmgateway.engine.attempt import Committed, Means, attempt
 from llmgateway.engine.clock import Clock
 from llmgateway.engine.exchange import Exchange, RequestFacts

@@ -4,8 +4,8 @@ from random import Random
 from typing import Any, Final
 
 from llmgateway.domain.identity import Project
+from llmgateway.domain.plan import RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import RoutePlan
 from llmgateway.domain.usage import Price
 from llmgateway.engine.affinity import Affinity
 from llmgateway.engine.clock import Clock

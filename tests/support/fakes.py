@@ -16,9 +16,10 @@ from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey, Project
+from llmgateway.domain.plan import Candidate, RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.record import LogRecord
-from llmgateway.domain.routing import Candidate, Credential, HttpRequest, Mapping, Model, Provider, RoutePlan, Timeouts
+from llmgateway.domain.routing import Credential, HttpRequest, Mapping, Model, Provider, Timeouts
 from llmgateway.domain.usage import Price
 from llmgateway.engine.affinity import Affinity
 from llmgateway.engine.clock import REAL, Clock

@@ -350,7 +350,7 @@ def refusal_of(status: int, message: str | None, code: str | None) -> Refusal:
         return Refusal(502, "upstream_auth_error", hidden=message)
     if status == 429:
         return Refusal(429, "upstream_rate_limited", relayed=message)
-    if status == 404 or (status == 400 and code == "model_not_found"):
+    if status == 404:
         return Refusal(404, "model_not_found", relayed=message)
     if status in (400, 413, 422) and (status == 413 or _CONTEXT_WORDS.search(f"{message} {code}")):
         return Refusal(400, "context_length_exceeded", relayed=message)

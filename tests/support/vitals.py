@@ -1,7 +1,8 @@
 """Health as a test wants it: figures by offer, credentials that rest, offers that are due a probe."""
 
+from llmgateway.domain.plan import Figures
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Deployment, Figures
+from llmgateway.domain.routing import Deployment
 
 
 def figures(uptime: float = 100, *, latency: float = 1000, throughput: float = 50, attempts: float = 100) -> Figures:

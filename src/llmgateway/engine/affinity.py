@@ -11,7 +11,8 @@ from typing import Protocol
 
 import msgspec
 
-from llmgateway.domain.routing import Deployment, RoutePlan
+from llmgateway.domain.plan import RoutePlan
+from llmgateway.domain.routing import Deployment
 from llmgateway.engine.clock import REAL, Clock
 
 _SECOND_NS = 1_000_000_000

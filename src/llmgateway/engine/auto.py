@@ -14,8 +14,9 @@ from msgspec import Raw
 from llmgateway.catalog.auto import AUTO_MODELS
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.identity import Project
+from llmgateway.domain.plan import Excluded, Offer, RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Deployment, Excluded, Offer, RoutePlan
+from llmgateway.domain.routing import Deployment
 from llmgateway.engine.fit import Size, fitted, is_free, withheld
 from llmgateway.engine.nowhere import AUTO
 from llmgateway.engine.rank import Vitals

@@ -8,8 +8,9 @@ import random
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import UpstreamError
+from llmgateway.domain.plan import Candidate, RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Candidate, Deployment, RoutePlan
+from llmgateway.domain.routing import Deployment
 from llmgateway.engine.backoff import pause_s
 from llmgateway.engine.health import Health
 

@@ -10,8 +10,9 @@ import msgspec
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.identity import ApiKey
+from llmgateway.domain.plan import Attempt, RoutePlan
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
-from llmgateway.domain.routing import Attempt, Deployment, RoutePlan
+from llmgateway.domain.routing import Deployment
 from llmgateway.domain.usage import Usage, cost_of
 from llmgateway.engine.clock import REAL, Clock
 from llmgateway.engine.heal import Healer

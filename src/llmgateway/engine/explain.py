@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from llmgateway.domain.identity import Project
-from llmgateway.domain.routing import ChosenBy, Excluded, Figures, Score
+from llmgateway.domain.plan import ChosenBy, Excluded, Figures, Score
 from llmgateway.engine.affinity import Affinity, preference_key
 from llmgateway.engine.auto import auto_route
 from llmgateway.engine.fit import Size, withheld

@@ -10,7 +10,8 @@ import msgspec
 
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.identity import Project
-from llmgateway.domain.routing import Deployment, Excluded, Offer
+from llmgateway.domain.plan import Excluded, Offer
+from llmgateway.domain.routing import Deployment
 from llmgateway.engine.tokens import Tally, family_of, prompt_tokens, tally_of
 from llmgateway.wire.openai_responses.vocabulary import chat_only, prefers_responses
 

@@ -8,8 +8,9 @@ from typing import Final
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import UpstreamError
+from llmgateway.domain.plan import Figures
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Deployment, Figures
+from llmgateway.domain.routing import Deployment
 from llmgateway.engine.benches import Benches
 from llmgateway.engine.budget import RetryBudget
 from llmgateway.engine.clock import Clock

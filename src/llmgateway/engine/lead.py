@@ -9,8 +9,8 @@ from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import Project
+from llmgateway.domain.plan import ChosenBy
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import ChosenBy
 from llmgateway.engine.affinity import Affinity, Place
 from llmgateway.engine.fit import Size
 from llmgateway.engine.rank import BENCHED, Field, Vitals

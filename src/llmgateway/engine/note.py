@@ -2,7 +2,7 @@
 
 import msgspec
 
-from llmgateway.domain.routing import Excluded, Figures, RoutePlan, Score
+from llmgateway.domain.plan import Excluded, Figures, RoutePlan, Score
 
 
 class _Candidate(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -4,7 +4,7 @@ from typing import Final
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
-from llmgateway.domain.routing import Excluded
+from llmgateway.domain.plan import Excluded
 from llmgateway.engine.address import how_to_set
 from llmgateway.engine.snapshot import Route, Snapshot
 

@@ -14,8 +14,8 @@ from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.ids import LogIds
+from llmgateway.domain.plan import RoutePlan
 from llmgateway.domain.reply import Chunk
-from llmgateway.domain.routing import RoutePlan
 from llmgateway.engine.affinity import Affinity
 from llmgateway.engine.attempt import Committed, Means, attempt, decide, lost, verdict
 from llmgateway.engine.auto import is_asked, without_filters

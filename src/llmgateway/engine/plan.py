@@ -14,8 +14,9 @@ import msgspec
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import Project
+from llmgateway.domain.plan import Candidate, ChosenBy, Excluded, RoutePlan, Ties
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Candidate, ChosenBy, Deployment, Excluded, RoutePlan, Ties
+from llmgateway.domain.routing import Deployment
 from llmgateway.engine.affinity import Affinity, Place, preference_key, session_key
 from llmgateway.engine.auto import auto_route
 from llmgateway.engine.fit import Size, fitted, unhindered, withheld

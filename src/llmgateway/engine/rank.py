@@ -8,8 +8,9 @@ from typing import Protocol
 
 import msgspec
 
+from llmgateway.domain.plan import Figures, Offer, Score
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Deployment, Figures, Offer, Score
+from llmgateway.domain.routing import Deployment
 from llmgateway.engine.score import Volume, Weights, scores
 
 Fitting = tuple[Offer, tuple[Deployment, ...]]

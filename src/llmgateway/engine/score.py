@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from llmgateway.domain.plan import Figures, Score
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Figures, Score
 
 Strategy = Literal["price", "throughput", "latency"]
 _FLOOR: Final = 1.0

@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from llmgateway.domain.errors import CANCELLED, GatewayError
+from llmgateway.domain.plan import Attempt
 from llmgateway.domain.record import AttemptRow, ExchangeRow, LogRecord
-from llmgateway.domain.routing import Attempt
 from llmgateway.domain.usage import Cost, Usage, cost_of
 from llmgateway.engine.exchange import Exchange
 from llmgateway.engine.note import note_of

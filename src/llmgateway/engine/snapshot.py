@@ -14,17 +14,9 @@ import msgspec
 
 from llmgateway.catalog.lookup import Catalog, Resolution
 from llmgateway.domain.identity import ApiKey
+from llmgateway.domain.plan import Candidate, Excluded, Offer, RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import (
-    Candidate,
-    Credential,
-    Deployment,
-    Excluded,
-    Mapping,
-    Offer,
-    Provider,
-    RoutePlan,
-)
+from llmgateway.domain.routing import Credential, Deployment, Mapping, Provider
 from llmgateway.domain.usage import tariff_of
 from llmgateway.engine.address import Address, UnreachableError, located, speaks
 from llmgateway.engine.deadline import patience

@@ -9,8 +9,8 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
+from llmgateway.domain.plan import Figures
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Figures
 
 SECOND_NS: Final = 1_000_000_000
 SLOT_NS: Final = 5 * SECOND_NS

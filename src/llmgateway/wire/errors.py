@@ -40,7 +40,6 @@ _SCOPE: Final = re.compile(r"\b(model|deployment|resource|engine)s?\b", re.IGNOR
 _KEY_REFUSED: Final = re.compile(r"incorrect( |%20)api( |%20)key( |%20)provided|api key not valid", re.IGNORECASE)
 """A 400 of xAI (github.com/continuedev/continue/issues/10778) and of Google; how it begins, since a caller's words may
 be quoted further on."""
-_GONE: Final = re.compile(r"model.?(not.?(found|available)|decommissioned|deprecated)|invalid.?model", re.IGNORECASE)
 _OVERLOADED: Final = re.compile(r"overload|unavailable|timeout|internal|server_error|api_error|capacity", re.IGNORECASE)
 _RATE: Final = re.compile(r"rate.?limit|too many requests|resource.?exhausted|throttl", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?i)(bearer\s+|(?:sk|gsk|xai|llmgw|key)[-_])[A-Za-z0-9._\-]{8,}")
@@ -106,10 +105,9 @@ def _kind(status: int, said: _Said, to: Deployment) -> ErrorKind:
         return errors.LOOP_DETECTED
     if status == 413 or (status in (400, 422) and _CONTEXT.search(words)):
         return errors.UPSTREAM_CONTEXT
-    gone = status == 400 and _GONE.fullmatch(said.code or said.type or "") is not None
-    if gone or status in (404, 405):
+    if status in (404, 405):
         any_model = to.provider.custom and to.provider.any_model
-        return errors.UPSTREAM_MODEL_NOT_FOUND if any_model and status != 405 else errors.UPSTREAM_ERROR
+        return errors.UPSTREAM_MODEL_NOT_FOUND if any_model and status == 404 else errors.UPSTREAM_ERROR
     if 400 <= status < 500 and status != 409:
         return errors.UPSTREAM_CONTENT_FILTER if status == 400 and _is_policy(said) else errors.UPSTREAM_REFUSED
     return errors.UPSTREAM_ERROR

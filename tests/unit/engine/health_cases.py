@@ -6,8 +6,9 @@ import msgspec
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import ErrorKind, UpstreamError
+from llmgateway.domain.plan import Figures
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Credential, Deployment, Figures
+from llmgateway.domain.routing import Credential, Deployment
 from llmgateway.engine.clock import Clock
 from llmgateway.engine.health import Health
 from tests.support.fakes import offer, provider, snapshot

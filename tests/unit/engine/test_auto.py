@@ -11,8 +11,9 @@ from llmgateway.catalog.lookup import load
 from llmgateway.domain import errors
 from llmgateway.domain.errors import ErrorKind, GatewayError
 from llmgateway.domain.identity import Project
+from llmgateway.domain.plan import RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Deployment, Mapping, RoutePlan
+from llmgateway.domain.routing import Deployment, Mapping
 from llmgateway.domain.usage import Price
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.openai_chat.request import read_request

@@ -9,7 +9,8 @@ from llmgateway.catalog.lookup import load
 from llmgateway.domain import errors
 from llmgateway.domain.errors import ErrorKind, GatewayError
 from llmgateway.domain.identity import Project
-from llmgateway.domain.routing import Credential, Mapping, RoutePlan
+from llmgateway.domain.plan import RoutePlan
+from llmgateway.domain.routing import Credential, Mapping
 from llmgateway.domain.usage import Price, PriceTier
 from llmgateway.engine.auto import can_rest, without_filters
 from llmgateway.engine.snapshot import Snapshot

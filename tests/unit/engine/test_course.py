@@ -7,8 +7,8 @@ import pytest
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError, UpstreamError
+from llmgateway.domain.plan import Candidate, RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Candidate, RoutePlan
 from tests.support.attempting import STREAM, WHOLE, FakeHealth, Try, answered, plan, text
 from tests.support.fakes import FIRST, Script, event, offer, provider, snapshot
 

@@ -8,8 +8,9 @@ import pytest
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import UpstreamError
+from llmgateway.domain.plan import Candidate, RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Candidate, Deployment, HttpRequest, RoutePlan, Timeouts
+from llmgateway.domain.routing import Deployment, HttpRequest, Timeouts
 from llmgateway.engine.deadline import patience
 from tests.support.attempting import STREAM, WHOLE, FakeClock, Try, answered, plan, text
 from tests.support.fakes import KEY, ONCE, FakeFetcher, offer, provider, snapshot

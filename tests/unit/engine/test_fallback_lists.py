@@ -4,8 +4,8 @@ import pytest
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.plan import RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import RoutePlan
 from llmgateway.engine.snapshot import Snapshot
 from tests.support.desk import CALM, Desk, price
 from tests.support.fakes import TODAY, offer, snapshot

@@ -7,7 +7,8 @@ import pytest
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import ErrorKind, GatewayError
-from llmgateway.domain.routing import Endpoint, ParameterPolicy, RoutePlan
+from llmgateway.domain.plan import RoutePlan
+from llmgateway.domain.routing import Endpoint, ParameterPolicy
 from llmgateway.domain.usage import Price
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.engine.tokens import estimate_chat

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmgateway.domain.plan import Figures, Score
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Figures, Score
 from llmgateway.domain.usage import Price, PriceTier, tariff_of
 from llmgateway.engine.score import penalty_of, scores, volume_of, weights_for
 from tests.support.vitals import figures

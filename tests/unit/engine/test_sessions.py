@@ -8,8 +8,9 @@ import pytest
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import Project
+from llmgateway.domain.plan import RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Credential, RoutePlan
+from llmgateway.domain.routing import Credential
 from llmgateway.engine.plan import plan_route
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.openai_chat.request import read_request

@@ -8,8 +8,8 @@ import pytest
 from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import ErrorKind, GatewayError, UpstreamError
+from llmgateway.domain.plan import RoutePlan
 from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, ToolCallDelta, ToolFunctionDelta, Wire
-from llmgateway.domain.routing import RoutePlan
 from llmgateway.domain.usage import Price, Usage
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.settle import Settlement, settle

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from llmgateway.domain import errors
 from llmgateway.domain.errors import UpstreamError
+from llmgateway.domain.plan import RoutePlan
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import RoutePlan
 from llmgateway.wire.openai_chat.upstream import OpenAIChat
 from tests.support.attempting import FakeClock, FakeHealth, answered, plan
 from tests.support.fakes import (

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmgateway.domain.plan import Figures
 from llmgateway.domain.policy import RoutingPolicy
-from llmgateway.domain.routing import Figures
 from llmgateway.engine.windows import Band, Window, unknown
 
 POLICY = RoutingPolicy()
