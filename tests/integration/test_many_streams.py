@@ -49,11 +49,8 @@ IDLE_CONNECTIONS = 100
 
 
 def configuration(simulators: list[Simulator]) -> str:
-    """Three models, each cheapest at another provider, so that each provider has its share of the load.
-
-    Nobody rests: of streams that begin together the failures are known first, and three in a row soon found.
-    """
-    sections = ["[server]\nmax_in_flight = 4000\n[routing]\nbench_failures = 1000000\n", static_key()]
+    """Three models, each cheapest at another provider, so that each provider has its share of the load."""
+    sections = ["[server]\nmax_in_flight = 4000\n", static_key()]
     for place, (name, simulator) in enumerate(zip(PROVIDERS, simulators, strict=True)):
         timeouts = "timeout_s = { first_byte = 20, idle = 20 }"
         sections.append(
@@ -138,4 +135,4 @@ def held_against(gateway: Gateway, endings: dict[str, Ending]) -> None:
     assert set(seen) <= allowed, seen
     tried = dict(Counter(row["exchange_id"] for row in gateway.ask("SELECT exchange_id FROM attempts")))
     assert tried == {row["log_id"]: row["attempts"] for row in rows}
-    assert seen["complete", "completed", 0] > 0.9 * len(rows) - seen["left", "canceled", 0]
+    assert seen["complete", "completed", 0] > 0.85 * len(rows) - seen["left", "canceled", 0]

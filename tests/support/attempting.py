@@ -64,13 +64,16 @@ class FakeClock(Clock):
 
 
 class FakeHealth(Health):
-    """`told` is what it hears, in order: word and credential. Who is in `benched` rests; `repeats` are left in all."""
+    """`told` is what it hears, in order: word and credential. Who is in `benched` rests; `begun`: whose streams have
+    content; `repeats` are left in all.
+    """
 
     def __init__(self, *benched: str, repeats: int = 1000) -> None:
         super().__init__(RoutingPolicy(), clock=FakeClock())
         self.benched = set(benched)
         self.repeats = repeats
         self.told: list[tuple[str, str]] = []
+        self.begun: list[str] = []
         self.successes: list[tuple[float | None, int, float]] = []
 
     def open(self, to: Deployment) -> bool:
@@ -79,14 +82,19 @@ class FakeHealth(Health):
     def began(self, to: Deployment) -> None:
         self.told.append(("began", to.credential.fingerprint))
 
-    def succeeded(self, to: Deployment, *, ttft_ms: float | None, tokens: int, seconds: float) -> None:
+    def committed(self, to: Deployment) -> None:
+        self.begun.append(to.credential.fingerprint)
+
+    def succeeded(
+        self, to: Deployment, *, ttft_ms: float | None, tokens: int, seconds: float, committed: bool = False
+    ) -> None:
         self.told.append(("succeeded", to.credential.fingerprint))
         self.successes.append((ttft_ms, tokens, seconds))
 
-    def failed(self, to: Deployment, error: UpstreamError) -> None:
+    def failed(self, to: Deployment, error: UpstreamError, *, committed: bool = False) -> None:
         self.told.append(("failed", to.credential.fingerprint))
 
-    def left(self, to: Deployment) -> None:
+    def left(self, to: Deployment, *, committed: bool = False) -> None:
         self.told.append(("left", to.credential.fingerprint))
 
     def may_repeat(self, to: Deployment) -> bool:

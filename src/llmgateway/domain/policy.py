@@ -60,6 +60,7 @@ class RoutingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     retry_budget_min_per_s: NotNegative = 3
     context_slack: Positive = 0.8
     bench_failures: AtLeastOne = 3
+    bench_failures_share: Fraction = 0.5
     bench_s: Seconds = 30
     bench_max_s: Seconds = 600
     bench_auth_probe_s: Seconds = 600
@@ -79,6 +80,7 @@ SHARED: Final = frozenset(
         "retry_budget_rate",
         "retry_budget_min_per_s",
         "bench_failures",
+        "bench_failures_share",
         "bench_s",
         "bench_max_s",
         "bench_auth_probe_s",

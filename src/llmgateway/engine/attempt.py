@@ -105,9 +105,9 @@ def lost(exchange: Exchange, error: UpstreamError, *, health: Health) -> None:
     if to is None:
         return
     if hurried(exchange, error):
-        health.left(to)
+        health.left(to, committed=exchange.committed)
     else:
-        health.failed(to, error)
+        health.failed(to, error, committed=exchange.committed)
 
 
 def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
@@ -116,7 +116,7 @@ def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
     if to is None:
         return
     if not well:
-        health.left(to)
+        health.left(to, committed=exchange.committed)
         return
     started_ns, first_ns = exchange.attempts[-1].started_ns, exchange.first_content_ns
     streamed = exchange.chat is not None and exchange.chat.streamed
@@ -126,6 +126,7 @@ def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
         ttft_ms=(first_ns - started_ns) / 1_000_000 if streamed and first_ns else None,
         tokens=estimate_text(exchange.content_characters) if usage is None else usage.output_tokens,
         seconds=(exchange.clock.now_ns() - started_ns) / _SECOND_NS,
+        committed=exchange.committed,
     )
 
 

@@ -8,6 +8,8 @@ the provider says that it is the credential's own: refused, out of money. docs/r
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from llmgateway.domain import errors
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.policy import RoutingPolicy
@@ -24,15 +26,26 @@ itself.
 """
 
 
+class Fall(msgspec.Struct, frozen=True):
+    """What a failure is to be judged by. `cut`: it came behind the first content. `others`: how many attempts at the
+    offer may still do better, having no first content yet, or no end.
+    """
+
+    cut: bool = False
+    others: int = 0
+
+
 class Standing:
     """Failures in a row of one subject, and its rest. Times are nanoseconds of the clock, 0 = not.
 
-    `only`: the offer that its failures came from, "" = several. `until_ns`: when its rest ends. `half_open`: after its
-    rest one attempt at a time goes there, until one succeeds. `probe_ns`: until when that one is waited for. `tried`:
-    used during its rest, for want of another. `limited`: the offer that met a rate limit last, until `limited_ns`.
+    `cuts`: the failures of a row that came behind first content. `only`: the offer that all of them came from, "" =
+    several. `until_ns`: when its rest ends. `half_open`: after its rest one attempt at a time goes there, until one
+    succeeds. `probe_ns`: until when that one is waited for. `tried`: used during its rest, for want of another.
+    `limited`: the offer that met a rate limit last, until `limited_ns`.
     """
 
     __slots__ = (
+        "cuts",
         "failures",
         "half_open",
         "limited",
@@ -49,6 +62,7 @@ class Standing:
         self.provider = provider
         self.only = only
         self.failures = 0
+        self.cuts = 0
         self.rest_s = 0.0
         self.until_ns = 0
         self.probe_ns = 0
@@ -107,16 +121,24 @@ class Benches:
             if standing is not None and (standing.tried or standing.probe_ns or now_ns >= standing.until_ns):
                 del self.standings[subject]
 
+    def committed(self, to: Deployment, *, now_ns: int) -> None:
+        """First content, which ends a row of failures; only those behind the first content are not over with it."""
+        if any(standing.cuts for standing in self._of(to)):
+            for standing in self._of(to):
+                standing.failures = standing.cuts
+        else:
+            self.succeeded(to, now_ns=now_ns)
+
     def left(self, to: Deployment) -> None:
         """An attempt ended without a verdict: another may probe."""
         for standing in self._of(to):
             standing.probe_ns = 0
 
-    def failed(self, to: Deployment, error: UpstreamError, *, now_ns: int, policy: RoutingPolicy) -> None:
+    def failed(self, to: Deployment, error: UpstreamError, *, now_ns: int, policy: RoutingPolicy, fall: Fall) -> None:
         """By the row of the error. One that blames neither credential nor deployment is no verdict."""
         kind = error.kind
         if kind.blames == "deployment":
-            self._fell(to, now_ns=now_ns, policy=policy)
+            self._fell(to, now_ns=now_ns, policy=policy, fall=fall)
             return
         if self.standings:
             self.left(to)
@@ -131,14 +153,14 @@ class Benches:
             rest_s = policy.bench_quota_s if kind is errors.UPSTREAM_QUOTA else policy.bench_auth_probe_s
             self._standing(_credential(to), to).bench(rest_s, now_ns=now_ns, half_open=True)
 
-    def _fell(self, to: Deployment, *, now_ns: int, policy: RoutingPolicy) -> None:
+    def _fell(self, to: Deployment, *, now_ns: int, policy: RoutingPolicy, fall: Fall) -> None:
         """One more failure in a row. Those of attempts that began before a rest do not prolong it, and a model that is
         known to fail tells nothing of the credential.
         """
         offer, credential = to.used_model, _credential(to)
         known = self._standing(offer, to).half_open
-        self._count(offer, to, now_ns=now_ns, policy=policy)
-        self._count((to.credential.fingerprint, offer), to, now_ns=now_ns, policy=policy)
+        self._count(offer, to, now_ns=now_ns, policy=policy, fall=fall)
+        self._count((to.credential.fingerprint, offer), to, now_ns=now_ns, policy=policy, fall=fall)
         whole = self._standing(credential, to)
         if known:
             whole.probe_ns = 0
@@ -147,17 +169,19 @@ class Benches:
             whole.only = ""
         elif not whole.failures:
             whole.only = offer
-        self._count(credential, to, now_ns=now_ns, policy=policy)
+        self._count(credential, to, now_ns=now_ns, policy=policy, fall=fall)
 
-    def _count(self, subject: Subject, to: Deployment, *, now_ns: int, policy: RoutingPolicy) -> None:
+    def _count(self, subject: Subject, to: Deployment, *, now_ns: int, policy: RoutingPolicy, fall: Fall) -> None:
         standing = self._standing(subject, to)
         if standing.probe_ns:
             longer_s = max(standing.rest_s, min(2 * standing.rest_s, policy.bench_max_s))
             standing.bench(longer_s, now_ns=now_ns, half_open=True)
         elif not standing.half_open and now_ns >= standing.until_ns:
             standing.failures += 1
+            standing.cuts += fall.cut
             of_one_model = subject == _credential(to) and standing.only != ""
-            if standing.failures >= policy.bench_failures and not of_one_model:
+            enough = max(policy.bench_failures, policy.bench_failures_share * fall.others)
+            if standing.failures >= enough and not of_one_model:
                 standing.bench(policy.bench_s, now_ns=now_ns, half_open=True)
 
     def _limit(self, to: Deployment, retry_after_s: float | None, *, now_ns: int, policy: RoutingPolicy) -> None:

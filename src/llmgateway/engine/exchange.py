@@ -43,6 +43,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     """One request of one key. Times: `started_us` since 1970, `*_ns` of the monotonic clock (0 = not yet).
 
     `deadline_ns`: when all of it must be over. `undecided`: the deployment under way, whose health awaits a verdict.
+    `committed`: that its stream has content has been told.
     `asked_ns`: since when others are waited for, `waited_ns`: how long they were, over all attempts.
     """
 
@@ -54,6 +55,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     clock: Clock = REAL
     deadline_ns: int = 0
     undecided: Deployment | None = None
+    committed: bool = False
     chat: Chat | None = None
     plan: RoutePlan | None = None
     attempts: list[Attempt] = []

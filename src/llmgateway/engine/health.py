@@ -11,7 +11,7 @@ from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.plan import Figures
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import Deployment
-from llmgateway.engine.benches import Benches
+from llmgateway.engine.benches import Benches, Fall
 from llmgateway.engine.budget import RetryBudget
 from llmgateway.engine.clock import Clock
 from llmgateway.engine.windows import Window, unknown
@@ -65,30 +65,48 @@ class Health:
         """An attempt starts."""
         now_ns = self._now_ns()
         window, budget = self._tracks.get(to.used_model) or self._track(to, now_ns)
-        window.sent_ns = now_ns
+        window.began(now_ns)
         budget.began(now_ns)
         if self._standings:
             self._benches.began(to, now_ns=now_ns, lease_s=self._policy.bench_s)
 
-    def succeeded(self, to: Deployment, *, ttft_ms: float | None, tokens: int, seconds: float) -> None:
-        """`ttft_ms`: of streams only. `tokens` of output, and the `seconds` in which they were written."""
+    def committed(self, to: Deployment) -> None:
+        """The first content of a stream is there; how it ends is told later."""
+        track = self._tracks.get(to.used_model)
+        if track is not None:
+            track[0].committed()
+        if self._standings:
+            self._benches.committed(to, now_ns=self._now_ns())
+
+    def succeeded(
+        self, to: Deployment, *, ttft_ms: float | None, tokens: int, seconds: float, committed: bool = False
+    ) -> None:
+        """`ttft_ms`: of streams only. `tokens` of output, and the `seconds` in which they were written. `committed`:
+        that its first content was there has been told.
+        """
         now_ns = self._now_ns()
         window, _ = self._tracks.get(to.used_model) or self._track(to, now_ns)
+        window.ended(committed=committed)
         window.succeeded(now_ns, ttft_ms=ttft_ms, tokens=tokens, seconds=seconds)
         if self._standings:
             self._benches.succeeded(to, now_ns=now_ns)
 
-    def failed(self, to: Deployment, error: UpstreamError) -> None:
+    def failed(self, to: Deployment, error: UpstreamError, *, committed: bool = False) -> None:
         """The row of the error says whose fault it is; a caller's changes nothing."""
         now_ns = self._now_ns()
         kind = error.kind
+        window, _ = self._tracks.get(to.used_model) or self._track(to, now_ns)
+        window.ended(committed=committed)
         if kind.blames == "deployment" or kind is errors.UPSTREAM_RATE_LIMITED:
-            window, _ = self._tracks.get(to.used_model) or self._track(to, now_ns)
             window.failed(now_ns)
-        self._benches.failed(to, error, now_ns=now_ns, policy=self._policy)
+        fall = Fall(committed, window.running if committed else window.awaiting)
+        self._benches.failed(to, error, now_ns=now_ns, policy=self._policy, fall=fall)
 
-    def left(self, to: Deployment) -> None:
+    def left(self, to: Deployment, *, committed: bool = False) -> None:
         """An attempt ended without a verdict: its caller left."""
+        track = self._tracks.get(to.used_model)
+        if track is not None:
+            track[0].ended(committed=committed)
         if self._standings:
             self._benches.left(to)
 

@@ -98,6 +98,9 @@ class Gateway:
             committed = await attempt(exchange, chat, means=self._means, policy=policy)
             self.affinity.won(exchange.plan, exchange.attempts[-1].deployment)
             if chat.streamed:
+                if exchange.undecided is not None:
+                    exchange.committed = True
+                    self.health.committed(exchange.undecided)
                 await line.relay(chat, committed)
             else:
                 line.whole(chat, committed.chunks[0])

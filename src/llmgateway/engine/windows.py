@@ -91,7 +91,9 @@ class Band:
 
 
 class Window:
-    """One offer's, on a clock that never goes back. `sent_ns`: when an attempt at it began last."""
+    """One offer's, on a clock that never goes back. `sent_ns`: when an attempt at it began last. `running`: how many
+    attempts are under way, `awaiting`: those of them without first content.
+    """
 
     __slots__ = (
         "_figures",
@@ -101,12 +103,15 @@ class Window:
         "_now",
         "_policy",
         "_rest",
+        "awaiting",
+        "running",
         "sent_ns",
         "window_s",
     )
 
     def __init__(self, *, window_s: int, now_ns: int) -> None:
         self.sent_ns = now_ns
+        self.awaiting = self.running = 0
         self.window_s = window_s
         self._minute = Band(slots=SLOTS[0], slot_ns=SLOT_NS, at=now_ns // SLOT_NS)
         self._five, self._rest = _wider(window_s, now_ns=self._minute.at * SLOT_NS)
@@ -128,6 +133,22 @@ class Window:
             counts[4] += tokens
             counts[5] += int(1_000_000 * seconds) or 1
         self._figures = None
+
+    def began(self, now_ns: int) -> None:
+        self.sent_ns = now_ns
+        self.awaiting += 1
+        self.running += 1
+
+    def committed(self) -> None:
+        """One of those under way has its first content."""
+        if self.awaiting:  # those that began before a window was dropped are not counted in the next one
+            self.awaiting -= 1
+
+    def ended(self, *, committed: bool) -> None:
+        if self.running:
+            self.running -= 1
+        if not committed:
+            self.committed()
 
     def failed(self, now_ns: int) -> None:
         if now_ns >= self._next_ns:

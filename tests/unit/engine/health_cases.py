@@ -46,16 +46,22 @@ class Case:
         self.begin(to)
         self.end(to)
 
-    def end(self, to: Deployment) -> None:
-        self.health.succeeded(to, ttft_ms=100.0, tokens=10, seconds=1.0)
+    def end(self, to: Deployment, *, committed: bool = False) -> None:
+        self.health.succeeded(to, ttft_ms=100.0, tokens=10, seconds=1.0, committed=committed)
+
+    def speak(self, to: Deployment) -> None:
+        """The first content of a stream."""
+        self.health.committed(to)
 
     def lose(self, to: Deployment, kind: ErrorKind = errors.UPSTREAM_ERROR, *, times: int = 1, **fields: Any) -> None:
         for _ in range(times):
             self.begin(to)
             self.fall(to, kind, **fields)
 
-    def fall(self, to: Deployment, kind: ErrorKind = errors.UPSTREAM_ERROR, **fields: Any) -> None:
-        self.health.failed(to, UpstreamError(kind, "No.", **fields))
+    def fall(
+        self, to: Deployment, kind: ErrorKind = errors.UPSTREAM_ERROR, *, committed: bool = False, **fields: Any
+    ) -> None:
+        self.health.failed(to, UpstreamError(kind, "No.", **fields), committed=committed)
 
     def figures(self, to: Deployment) -> Figures:
         return self.health.figures(to.used_model, policy=POLICY)

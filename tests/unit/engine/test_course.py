@@ -190,8 +190,8 @@ class Resting(FakeHealth):
         super().__init__()
         self.failures = failures
 
-    def failed(self, to: Any, error: UpstreamError) -> None:
-        super().failed(to, error)
+    def failed(self, to: Any, error: UpstreamError, *, committed: bool = False) -> None:
+        super().failed(to, error, committed=committed)
         if sum(word == "failed" for word, _ in self.told) >= self.failures:
             self.benched.add(to.credential.fingerprint)
 
