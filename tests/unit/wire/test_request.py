@@ -178,3 +178,18 @@ def test_whole_characters_are_left_as_they_are_and_halves_are_replaced() -> None
 def test_any_bytes_are_a_chat_or_an_error(source: bytes) -> None:
     with contextlib.suppress(GatewayError):
         read_request(source)
+
+
+@pytest.mark.parametrize(
+    ("members", "param", "advice"),
+    [
+        ({"routing": "fast"}, "routing", "Use one of 'auto', 'price', 'throughput', 'latency'."),
+        ({"messages": [{"role": "boss"}]}, "messages[0].role", "Use one of 'system', 'developer', 'user', 'assistant'"),
+    ],
+)
+def test_a_word_that_a_field_does_not_take_brings_those_that_it_takes(
+    members: dict[str, Any], param: str, advice: str
+) -> None:
+    error = refused(body(**members))
+    assert error.param == param
+    assert advice in error.message

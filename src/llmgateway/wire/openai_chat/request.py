@@ -6,11 +6,12 @@ decided later, by `plan`; here only what no provider could take is refused.
 """
 
 import re
-from typing import Final
+from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Raw
 
+from llmgateway.domain import chat
 from llmgateway.domain.chat import DECODER, REQUEST_FIELDS, Chat, ChatRequest
 from llmgateway.domain.errors import INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER, GatewayError
 from llmgateway.wire.openai_chat.traits import read_traits
@@ -104,7 +105,29 @@ def _refusal(error: msgspec.ValidationError) -> GatewayError:
         return GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
     if not path:
         return GatewayError(INVALID_JSON, f"The request body must be a JSON object. {what}.")
-    return GatewayError(INVALID_VALUE, f"Invalid value for '{path}': {what[0].lower()}{what[1:]}.", param=path)
+    allowed = _ALLOWED.get(path.rpartition(".")[2]) if "enum value" in what else None
+    advice = f" Use one of {allowed}." if allowed else ""
+    return GatewayError(INVALID_VALUE, f"Invalid value for '{path}': {what[0].lower()}{what[1:]}.{advice}", param=path)
+
+
+def _literals(kind: Any) -> list[str]:
+    """The values that an annotation names one by one."""
+    if get_origin(kind) is Literal:
+        return [value for value in get_args(kind) if isinstance(value, str)]
+    return [value for inner in get_args(kind) for value in _literals(inner)]
+
+
+def _allowed() -> dict[str, str]:
+    """The values that fields take, by name, where all fields of that name take the same."""
+    found: dict[str, set[str]] = {}
+    for struct in [kind for kind in vars(chat).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]:
+        for field in msgspec.structs.fields(struct):
+            if values := _literals(field.type):
+                found.setdefault(field.name, set()).add(", ".join(f"'{value}'" for value in values))
+    return {name: texts.pop() for name, texts in found.items() if len(texts) == 1}
+
+
+_ALLOWED: Final = _allowed()
 
 
 def _not_json(error: Exception) -> GatewayError:
