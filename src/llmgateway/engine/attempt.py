@@ -111,21 +111,20 @@ def lost(exchange: Exchange, error: UpstreamError, *, health: Health) -> None:
 
 
 def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
-    """The committed attempt's verdict at the end of its exchange; none where the caller left, or the gateway failed."""
+    """The committed attempt's verdict once its exchange is settled; none if the caller left, or the gateway failed."""
     to, exchange.undecided = exchange.undecided, None
     if to is None:
         return
     if not well:
         health.left(to, committed=exchange.committed)
         return
-    started_ns, first_ns = exchange.attempts[-1].started_ns, exchange.first_content_ns
+    tried, first_ns, usage = exchange.attempts[-1], exchange.first_content_ns, exchange.usage
     streamed = exchange.chat is not None and exchange.chat.streamed
-    usage = exchange.usage
     health.succeeded(
         to,
-        ttft_ms=(first_ns - started_ns) / 1_000_000 if streamed and first_ns else None,
+        ttft_ms=(first_ns - tried.started_ns) / 1_000_000 if streamed and first_ns else None,
         tokens=estimate_text(exchange.content_characters) if usage is None else usage.output_tokens,
-        seconds=(exchange.clock.now_ns() - started_ns) / _SECOND_NS,
+        seconds=(tried.ended_ns - tried.started_ns) / _SECOND_NS,
         committed=exchange.committed,
     )
 

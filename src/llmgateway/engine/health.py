@@ -65,7 +65,9 @@ class Health:
         """An attempt starts."""
         now_ns = self._now_ns()
         window, budget = self._tracks.get(to.used_model) or self._track(to, now_ns)
-        window.began(now_ns)
+        window.sent_ns = now_ns
+        window.awaiting += 1
+        window.running += 1
         budget.began(now_ns)
         if self._standings:
             self._benches.began(to, now_ns=now_ns, lease_s=self._policy.bench_s)
@@ -86,8 +88,7 @@ class Health:
         """
         now_ns = self._now_ns()
         window, _ = self._tracks.get(to.used_model) or self._track(to, now_ns)
-        window.ended(committed=committed)
-        window.succeeded(now_ns, ttft_ms=ttft_ms, tokens=tokens, seconds=seconds)
+        window.succeeded(now_ns, ttft_ms=ttft_ms, tokens=tokens, seconds=seconds, committed=committed)
         if self._standings:
             self._benches.succeeded(to, now_ns=now_ns)
 

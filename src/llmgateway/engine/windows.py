@@ -120,8 +120,14 @@ class Window:
         self._policy: RoutingPolicy | None = None
         self._figures: Figures | None = None
 
-    def succeeded(self, now_ns: int, *, ttft_ms: float | None, tokens: int, seconds: float) -> None:
+    def succeeded(
+        self, now_ns: int, *, ttft_ms: float | None, tokens: int, seconds: float, committed: bool = False
+    ) -> None:
         """Times and tokens that cannot be are left out."""
+        if self.running:
+            self.running -= 1
+        if self.awaiting and not committed:
+            self.awaiting -= 1
         if now_ns >= self._next_ns:
             self._turn(now_ns)
         counts = self._now
@@ -133,11 +139,6 @@ class Window:
             counts[4] += tokens
             counts[5] += int(1_000_000 * seconds) or 1
         self._figures = None
-
-    def began(self, now_ns: int) -> None:
-        self.sent_ns = now_ns
-        self.awaiting += 1
-        self.running += 1
 
     def committed(self) -> None:
         """One of those under way has its first content."""
