@@ -99,5 +99,7 @@ def split_events(data: bytes) -> list[bytes]:
 
     Almost always each is one line, and lines are found several times faster than pairs of line ends.
     """
+    if b"\n" not in data:
+        return [data]
     lines = data.split(b"\n")
     return data.split(b"\n\n") if any(lines[1::2]) or not len(lines) % 2 else lines[::2]

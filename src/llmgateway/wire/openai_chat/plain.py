@@ -34,6 +34,7 @@ class _Event(Struct, forbid_unknown_fields=True):
 
 
 _DECODE: Final = msgspec.json.Decoder(list[_Event]).decode
+_DECODE_ONE: Final = msgspec.json.Decoder(_Event).decode
 _ENCODE: Final = msgspec.json.Encoder().encode
 _FIRST: Final = b'{"choices":'
 _JOINT: Final = b"," + _FIRST
@@ -54,17 +55,34 @@ def read_plain(data: bytes, *, opening: bytes) -> tuple[int, Wire | None]:
     if end < 0:
         return 0, None
     events = split_events(data[:end])
+    if len(events) == 1:
+        return _read_one(events[0], opening)
     for place in range(max(len(events) - _LAST_ONES, 0), len(events)):
         if _FINISH in events[place]:
             return _read(events[:place], opening)
     return _read(events, opening)
 
 
-def _read(events: list[bytes], opening: bytes) -> tuple[int, Wire | None]:
+def tails_of(events: list[bytes], opening: bytes) -> list[bytes]:
+    """What follows the opening, of the events at the start that have it."""
     size = len(opening)
     tails = [event[size:] for event in events if event.startswith(opening)]
-    if len(tails) != len(events):
-        tails = [event[size:] for event in takewhile(lambda event: event.startswith(opening), events)]
+    if len(tails) == len(events):
+        return tails
+    return [event[size:] for event in takewhile(lambda event: event.startswith(opening), events)]
+
+
+def _read_one(event: bytes, opening: bytes) -> tuple[int, Wire | None]:
+    """What most reads of a stream are that comes at the pace of its model."""
+    try:
+        text = _DECODE_ONE(_FIRST + event[len(opening) :]).choices[0].delta.content
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0, None
+    return len(event) + 2, Wire([_TAIL % _ENCODE(text)], len(text)) if text else None
+
+
+def _read(events: list[bytes], opening: bytes) -> tuple[int, Wire | None]:
+    tails = tails_of(events, opening)
     joined = _JOINT.join(tails)
     if b"\n" in joined:
         tails = list(takewhile(lambda tail: b"\n" not in tail, tails))
@@ -80,4 +98,4 @@ def _read(events: list[bytes], opening: bytes) -> tuple[int, Wire | None]:
         return 0, None
     texts = [text for event in decoded if (text := event.choices[0].delta.content)]
     told = Wire([_TAIL % _ENCODE(text) for text in texts], sum(map(len, texts))) if texts else None
-    return sum(map(len, tails)) + len(tails) * (size + 2), told
+    return sum(map(len, tails)) + len(tails) * (len(opening) + 2), told

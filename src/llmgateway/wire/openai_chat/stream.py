@@ -9,7 +9,6 @@ through needs no decoding. Everything else, event by event, takes the decoding l
 """
 
 import re
-from itertools import takewhile
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +20,7 @@ from llmgateway.domain.routing import Deployment
 from llmgateway.domain.usage import Usage
 from llmgateway.wire.errors import in_band_error, unreadable
 from llmgateway.wire.openai_chat.choices import Choices
-from llmgateway.wire.openai_chat.plain import read_plain
+from llmgateway.wire.openai_chat.plain import read_plain, tails_of
 from llmgateway.wire.openai_chat.usage import ReportedUsage, continued, read_reported, usage_of
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 from llmgateway.wire.sse import EventReader, EventTooLarge, split_events
@@ -117,11 +116,7 @@ class ChatDecoder:
         cut = data.rfind(b"\n\n")
         if cut < 0 or not data.startswith(opening):
             return data
-        size = len(opening)
-        events = split_events(data[:cut])
-        tails = [event[size:] for event in events if event.startswith(opening)]
-        if len(tails) != len(events):
-            tails = [event[size:] for event in takewhile(lambda event: event.startswith(opening), events)]
+        tails = tails_of(split_events(data[:cut]), opening)
         joined = b"\n\n".join(tails) + b"\n\n"
         match = _CLEAN_EVENTS.match(joined)
         end = match.end() if match is not None else 0
@@ -134,7 +129,7 @@ class ChatDecoder:
             characters = end - len(tails) * self._fixed
         else:
             characters = self._characters(joined, end, len(tails))
-        taken = end + len(tails) * size
+        taken = end + len(tails) * len(opening)
         if _NULL_USAGE in joined:
             tails = joined[:-2].replace(_NULL_USAGE, b"}]").split(b"\n\n")
         chunks.append(Chunk([], prefix=self._prefix, wire=Wire(tails, characters)))
