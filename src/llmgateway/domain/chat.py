@@ -15,6 +15,8 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 TokenLimit = Annotated[int, Meta(ge=1, le=10_000_000)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 
+Routing = Literal["auto", "price", "throughput", "latency"]
+
 
 class CacheControl(Struct, frozen=True):
     type: Literal["ephemeral"]
@@ -226,7 +228,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     plugins: list[Plugin] | None = None
     image_config: ImageConfig | None = None
     sensitive_word_check: SensitiveWordCheck | None = None
-    routing: Literal["auto", "price", "throughput", "latency"] | None = None
+    routing: Routing | None = None
     models: Annotated[list[str], Meta(max_length=64)] | None = None
 
 

@@ -13,9 +13,7 @@ import msgspec
 
 from llmgateway.domain.plan import RoutePlan
 from llmgateway.domain.routing import Deployment
-from llmgateway.engine.clock import REAL, Clock
-
-_SECOND_NS = 1_000_000_000
+from llmgateway.engine.clock import REAL, SECOND_NS, Clock
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -85,10 +83,10 @@ class Affinity:
         now_ns = self._clock.now_ns()
         if ties.session:
             place = Place(to.used_model, to.credential.fingerprint if ties.credential else "")
-            until_ns = now_ns + int(ties.session_s * _SECOND_NS)
+            until_ns = now_ns + int(ties.session_s * SECOND_NS)
             self._sessions.put(ties.session, place, until_ns=until_ns, at_most=ties.at_most)
         if ties.preference:
-            until_ns = now_ns + int(ties.preference_s * _SECOND_NS)
+            until_ns = now_ns + int(ties.preference_s * SECOND_NS)
             self._preferences.put(ties.preference, Place(to.used_model), until_ns=until_ns, at_most=ties.at_most)
 
 

@@ -15,7 +15,7 @@ from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.reply import Chunk, Fold
 from llmgateway.domain.routing import Deployment, HttpRequest, Timeouts
-from llmgateway.engine.clock import REAL, Clock
+from llmgateway.engine.clock import REAL, SECOND_NS, Clock
 from llmgateway.engine.course import Course
 from llmgateway.engine.deadline import allowed_s, hurried, patience
 from llmgateway.engine.errand import within
@@ -32,7 +32,6 @@ from llmgateway.wire.upstream import Decoder, Upstream
 MAX_WHOLE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERROR_BYTES: Final = 1024 * 1024
 _HELD_CHUNKS: Final = 1000
-_SECOND_NS: Final = 1_000_000_000
 _JSON: Final = b"json"
 _MEDIA: Final = frozenset(("vision", "documents"))
 
@@ -76,7 +75,7 @@ async def attempt(exchange: Exchange, chat: Chat, *, means: Means, policy: Routi
         course = Course(plan, health=means.health, policy=policy, draw=means.draw)
         to = course.first()
     limit_s = allowed_s(streamed=chat.streamed, asked_s=exchange.facts.timeout_s, policy=policy)
-    exchange.deadline_ns = exchange.started_ns + int(limit_s * _SECOND_NS)
+    exchange.deadline_ns = exchange.started_ns + int(limit_s * SECOND_NS)
     failures: list[UpstreamError] = []
     while True:
         try:
@@ -85,7 +84,7 @@ async def attempt(exchange: Exchange, chat: Chat, *, means: Means, policy: Routi
             lost(exchange, error, health=means.health)
             failures.append(error)
             course = course or Course(plan, health=means.health, policy=policy, draw=means.draw)
-            left_s = (exchange.deadline_ns - means.clock.now_ns()) / _SECOND_NS
+            left_s = (exchange.deadline_ns - means.clock.now_ns()) / SECOND_NS
             step = course.after(to, error, left_s=left_s)
         if step is None:
             raise verdict(failures)
@@ -124,7 +123,7 @@ def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
         to,
         ttft_ms=(first_ns - tried.started_ns) / 1_000_000 if streamed and first_ns else None,
         tokens=estimate_text(exchange.content_characters) if usage is None else usage.output_tokens,
-        seconds=(tried.ended_ns - tried.started_ns) / _SECOND_NS,
+        seconds=(tried.ended_ns - tried.started_ns) / SECOND_NS,
         committed=exchange.committed,
     )
 
@@ -132,7 +131,7 @@ def decide(exchange: Exchange, *, health: Health, well: bool) -> None:
 async def _readable(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means) -> Chat:
     """The request with what the deployment cannot look up by itself."""
     if to.inline and not _MEDIA.isdisjoint(chat.traits.needs):
-        left_s = (exchange.deadline_ns - exchange.clock.now_ns()) / _SECOND_NS
+        left_s = (exchange.deadline_ns - exchange.clock.now_ns()) / SECOND_NS
         exchange.asks()
         try:
             async with within(left_s):
@@ -166,7 +165,7 @@ async def _try(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means, 
         request = await means.signer.sign(request, to=to)
         left_ns = exchange.deadline_ns - exchange.clock.now_ns()
     timeouts = _timeouts(exchange, chat, to, policy)
-    total_s = min(timeouts.total_stream if chat.streamed else timeouts.total, left_ns / _SECOND_NS)
+    total_s = min(timeouts.total_stream if chat.streamed else timeouts.total, left_ns / SECOND_NS)
     exchange.asks()
     response = await means.transport.send(request, timeouts=timeouts, total_s=total_s)
     try:

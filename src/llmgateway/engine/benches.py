@@ -14,8 +14,8 @@ from llmgateway.domain import errors
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import Deployment
+from llmgateway.engine.clock import SECOND_NS
 
-SECOND_NS: Final = 1_000_000_000
 LIMIT: Final = 4096
 
 Subject = str | tuple[str, str]

@@ -7,8 +7,8 @@ holds one second's worth, so that an outage is not amplified by what was saved u
 from typing import Final
 
 from llmgateway.domain.policy import RoutingPolicy
+from llmgateway.engine.clock import SECOND_NS
 
-SECOND_NS: Final = 1_000_000_000
 SECONDS: Final = 10
 
 

@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
+SECOND_NS: Final = 1_000_000_000
+
 
 class Clock:
     """Monotonic; a pause is a sleep of the event loop's."""

@@ -8,12 +8,13 @@ from typing import Final
 
 import msgspec
 
+from llmgateway.domain.chat import Routing
 from llmgateway.domain.identity import Project
 from llmgateway.domain.plan import ChosenBy, Excluded, Figures, Score
 from llmgateway.engine.affinity import Affinity, preference_key
 from llmgateway.engine.auto import auto_route
 from llmgateway.engine.fit import Size, withheld
-from llmgateway.engine.lead import Routing, preference, rerouted, strategy_for
+from llmgateway.engine.lead import preference, rerouted, strategy_for
 from llmgateway.engine.nowhere import AUTO, unknown_model
 from llmgateway.engine.rank import BENCHED, Field, Fitting, Vitals, ranked
 from llmgateway.engine.score import Volume, Weights, volume_of, weights_for

@@ -64,12 +64,17 @@ def unhindered(chat: Chat, hurdles: Hurdles) -> bool:
         return False
     if not hurdles.excluding.isdisjoint(raw) or (chat.output_limit or 0) > hurdles.max_output:
         return False
-    if traits.prompt_bytes + 4 * len(request.messages) > hurdles.context:
+    if _at_most(chat) > hurdles.context:
         return False
     if hurdles.elsewhere is None:
         return True
     asks_elsewhere = request.reasoning is not None or traits.rebuild or "web_search" in needs
     return not asks_elsewhere and hurdles.elsewhere.isdisjoint(raw)
+
+
+def _at_most(chat: Chat) -> int:
+    """Tokens that the text of a prompt cannot exceed: one for each byte, and what wraps each message."""
+    return chat.traits.prompt_bytes + 4 * len(chat.request.messages)
 
 
 class Size:
@@ -80,8 +85,7 @@ class Size:
     def __init__(self, chat: Chat) -> None:
         self._request = chat.request
         self._tally: Tally | None = None
-        least = chat.traits.prompt_bytes + 4 * len(chat.request.messages)
-        self.bound = least if _MEDIA.isdisjoint(chat.traits.needs) else inf
+        self.bound = _at_most(chat) if _MEDIA.isdisjoint(chat.traits.needs) else inf
 
     def at(self, to: Deployment) -> int:
         """Prompt tokens at a deployment; the text is read once for all of them."""
@@ -185,7 +189,7 @@ def _too_long(chat: Chat, to: Deployment, *, slack: float, size: Size | None) ->
         if limit is not None and limit > mapping.max_output:
             param = "max_completion_tokens" if request.max_completion_tokens is not None else "max_tokens"
             return Excluded(mapping.provider, mapping.model, f"max_output:{mapping.max_output}", param)
-    if mapping.context and chat.traits.prompt_bytes + 4 * len(request.messages) > mapping.context:
+    if mapping.context and _at_most(chat) > mapping.context:
         size = size or Size(chat)
         if slack * size.at(to) > mapping.context:
             return Excluded(mapping.provider, mapping.model, f"context:{mapping.context}", "messages")

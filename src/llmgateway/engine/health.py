@@ -13,11 +13,10 @@ from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.routing import Deployment
 from llmgateway.engine.benches import Benches, Fall
 from llmgateway.engine.budget import RetryBudget
-from llmgateway.engine.clock import Clock
+from llmgateway.engine.clock import SECOND_NS, Clock
 from llmgateway.engine.windows import Window, unknown
 
 OFFERS: Final = 2048
-_SECOND_NS: Final = 1_000_000_000
 
 _Track = tuple[Window, RetryBudget]
 """An offer's figures, and the budget of its provider."""
@@ -123,7 +122,7 @@ class Health:
             return False
         window, _ = track
         now_ns = self._now_ns()
-        if now_ns - window.sent_ns < policy.probe_interval_s * _SECOND_NS:
+        if now_ns - window.sent_ns < policy.probe_interval_s * SECOND_NS:
             return False
         if window.figures(now_ns, policy).uptime >= policy.probe_below_pct:
             return False

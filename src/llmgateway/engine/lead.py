@@ -1,12 +1,11 @@
 """Who of several ranked offers leads a plan, and by what: session, strategy, a draw, a probe, preference or score."""
 
 from random import Random
-from typing import Literal
 
 import msgspec
 
 from llmgateway.domain import errors
-from llmgateway.domain.chat import Chat
+from llmgateway.domain.chat import Chat, Routing
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import Project
 from llmgateway.domain.plan import ChosenBy
@@ -16,8 +15,6 @@ from llmgateway.engine.fit import Size
 from llmgateway.engine.rank import BENCHED, Field, Vitals
 from llmgateway.engine.score import Strategy
 from llmgateway.engine.snapshot import Route, Snapshot
-
-Routing = Literal["auto", "price", "throughput", "latency"]
 
 
 class Ask(msgspec.Struct, frozen=True):

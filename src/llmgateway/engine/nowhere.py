@@ -48,7 +48,7 @@ def nothing_left(name: str, route: Route, excluded: tuple[Excluded, ...], *, sna
         return GatewayError(errors.NO_PROVIDER, message, param="model")
     if name == AUTO:
         return _nothing_to_choose_from(route, excluded)
-    how = " or ".join([f"{variable} (for {provider})" for provider, variable in route.env[:3]])
+    how = _keys(route)
     advice = f"Set {how} in the environment." if how else "Add api_keys to the provider's section of llmgateway.toml."
     return GatewayError(errors.NO_PROVIDER, f"No provider is configured for '{name}'. {advice}", param="model")
 
@@ -65,7 +65,7 @@ def _nothing_to_choose_from(route: Route, excluded: tuple[Excluded, ...]) -> Gat
     """No model on the list of `auto` can be reached; the others may be configured or not."""
     known = {one.reason for one in excluded} - {"no_credential"}
     what = "None of its models can be used" if known else "No provider is configured for any of its models"
-    how = " or ".join([f"{variable} (for {provider})" for provider, variable in route.env[:3]])
+    how = _keys(route)
     advice = f"Set {how} in the environment, or list others" if how else "List models that are configured"
     return GatewayError(
         errors.NO_PROVIDER,
@@ -73,6 +73,11 @@ def _nothing_to_choose_from(route: Route, excluded: tuple[Excluded, ...]) -> Gat
         "'auto_models' under [routing] in llmgateway.toml.",
         param="model",
     )
+
+
+def _keys(route: Route) -> str:
+    """The variables that would help, and whom they are for; "" for none."""
+    return " or ".join([f"{variable} (for {provider})" for provider, variable in route.env[:3]])
 
 
 def most_telling(refusals: list[GatewayError]) -> GatewayError:

@@ -138,7 +138,7 @@ def _routes(ask: Ask, route: Route) -> list[tuple[str, Route]]:
     """Of `model`, then of each of `models` that is not there yet. An unknown name is told whatever else there is."""
     request = ask.chat.request
     first = route
-    if ask.policy.reroute_pinned and not ask.no_fallback:
+    if not ask.no_fallback:
         first = rerouted(route, snapshot=ask.snapshot, health=ask.health, policy=ask.policy)
     found = [(request.model, first)]
     if request.models:

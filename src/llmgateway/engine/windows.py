@@ -11,8 +11,8 @@ from typing import Final
 
 from llmgateway.domain.plan import Figures
 from llmgateway.domain.policy import RoutingPolicy
+from llmgateway.engine.clock import SECOND_NS
 
-SECOND_NS: Final = 1_000_000_000
 SLOT_NS: Final = 5 * SECOND_NS
 SLOTS: Final = (12, 20, 60)
 """Of the last minute, the last five and the whole window."""

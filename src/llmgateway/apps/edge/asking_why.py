@@ -3,7 +3,7 @@
 What is told is `engine.explain`'s word; here are its questions in the address, and its numbers in readable units.
 """
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import parse_qs
 
 import msgspec
@@ -11,16 +11,16 @@ from msgspec import Raw
 
 from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain import errors
+from llmgateway.domain.chat import Routing
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import ApiKey
 from llmgateway.domain.usage import decimal_usd
 from llmgateway.engine.explain import PROMPT_TOKENS, Explanation, Rated, explain
-from llmgateway.engine.lead import Routing
 from llmgateway.engine.pipeline import Gateway
 
 SUFFIX: Final = b"/routing"
-_STRATEGIES: Final = ("auto", "price", "throughput", "latency")
-_MOST_TOKENS: Final = 100_000_000
+ROUTING: Final[tuple[Routing, ...]] = get_args(Routing)
+MOST_TOKENS: Final = 100_000_000
 _PLACES: Final = 6
 
 
@@ -105,15 +105,15 @@ def _streamed(asked: dict[str, str]) -> bool:
 
 def _strategy(asked: dict[str, str]) -> Routing:
     routing = asked.get("routing", "auto")
-    if routing not in _STRATEGIES:
-        message = f"'routing' must be one of {', '.join(_STRATEGIES)}."
+    if routing not in ROUTING:
+        message = f"'routing' must be one of {', '.join(ROUTING)}."
         raise GatewayError(errors.INVALID_VALUE, message, param="routing")
     return routing
 
 
 def _tokens(asked: dict[str, str]) -> int:
     given = asked.get("prompt_tokens", str(PROMPT_TOKENS))
-    if not given.isascii() or not given.isdigit() or len(given) > len(str(_MOST_TOKENS)):
-        message = f"'prompt_tokens' must be a whole number from 0 to {_MOST_TOKENS}."
+    if not given.isascii() or not given.isdigit() or len(given) > len(str(MOST_TOKENS)):
+        message = f"'prompt_tokens' must be a whole number from 0 to {MOST_TOKENS}."
         raise GatewayError(errors.INVALID_VALUE, message, param="prompt_tokens")
-    return min(int(given), _MOST_TOKENS)
+    return min(int(given), MOST_TOKENS)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from llmgateway import __version__
+from llmgateway.apps.edge.asking_why import MOST_TOKENS, ROUTING
 from llmgateway.domain import chat
 
 _TEMPLATE = "#/components/schemas/{name}"
@@ -81,8 +82,8 @@ def _paths(request: dict[str, Any]) -> dict[str, Any]:
 def _routing_query() -> list[dict[str, Any]]:
     schemas = {
         "stream": {"enum": ["true", "false"]},
-        "routing": {"enum": ["auto", "price", "throughput", "latency"]},
-        "prompt_tokens": {"type": "integer", "minimum": 0, "maximum": 100_000_000},
+        "routing": {"enum": list(ROUTING)},
+        "prompt_tokens": {"type": "integer", "minimum": 0, "maximum": MOST_TOKENS},
     }
     return [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]
 

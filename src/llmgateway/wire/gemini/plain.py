@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from llmgateway.domain.reply import Wire
 from llmgateway.wire.gemini.usage import ReportedUsage
+from llmgateway.wire.saying import said
 
 
 class _Part(Struct, forbid_unknown_fields=True):
@@ -48,9 +49,7 @@ class _Event(Struct):
 
 
 _DECODE: Final = msgspec.json.Decoder(_Event).decode
-_ENCODE: Final = msgspec.json.Encoder().encode
 _OTHER: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_TAIL: Final = b'[{"index":0,"delta":{"content":%b},"logprobs":null,"finish_reason":null}]}'
 
 
 def read_plain(payloads: list[bytes], *, begin: int) -> tuple[int, Wire | None, list[ReportedUsage]]:
@@ -72,5 +71,4 @@ def read_plain(payloads: list[bytes], *, begin: int) -> tuple[int, Wire | None, 
                 texts.append(text)
     except _OTHER:
         pass
-    told = Wire([_TAIL % _ENCODE(text) for text in texts], sum(map(len, texts))) if texts else None
-    return taken, told, reported
+    return taken, said(texts), reported

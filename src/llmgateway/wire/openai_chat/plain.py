@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from llmgateway.domain.reply import Wire
+from llmgateway.wire.saying import said, said_alone
 from llmgateway.wire.sse import split_events
 
 
@@ -35,13 +36,11 @@ class _Event(Struct, forbid_unknown_fields=True):
 
 _DECODE: Final = msgspec.json.Decoder(list[_Event]).decode
 _DECODE_ONE: Final = msgspec.json.Decoder(_Event).decode
-_ENCODE: Final = msgspec.json.Encoder().encode
 _FIRST: Final = b'{"choices":'
 _JOINT: Final = b"," + _FIRST
 _FINISH: Final = b'"finish_reason":"'
 _LAST_ONES: Final = 4
 _PLACE: Final = re.compile(r"`\$\[(\d+)\]")
-_TAIL: Final = b'[{"index":0,"delta":{"content":%b},"logprobs":null,"finish_reason":null}]}'
 
 
 def read_plain(data: bytes, *, opening: bytes) -> tuple[int, Wire | None]:
@@ -78,7 +77,7 @@ def _read_one(event: bytes, opening: bytes) -> tuple[int, Wire | None]:
         text = _DECODE_ONE(_FIRST + event[len(opening) :]).choices[0].delta.content
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0, None
-    return len(event) + 2, Wire([_TAIL % _ENCODE(text)], len(text)) if text else None
+    return len(event) + 2, said_alone(text)
 
 
 def _read(events: list[bytes], opening: bytes) -> tuple[int, Wire | None]:
@@ -97,5 +96,4 @@ def _read(events: list[bytes], opening: bytes) -> tuple[int, Wire | None]:
     if len(decoded) != len(tails):
         return 0, None
     texts = [text for event in decoded if (text := event.choices[0].delta.content)]
-    told = Wire([_TAIL % _ENCODE(text) for text in texts], sum(map(len, texts))) if texts else None
-    return sum(map(len, tails)) + len(tails) * (len(opening) + 2), told
+    return sum(map(len, tails)) + len(tails) * (len(opening) + 2), said(texts)

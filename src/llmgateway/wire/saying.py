@@ -1,0 +1,21 @@
+"""Plain text put into the words of our own events, as lanes that read runs of text hand it on."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from llmgateway.domain.reply import Wire
+
+_ENCODE: Final = msgspec.json.Encoder().encode
+_TAIL: Final = b'[{"index":0,"delta":{"content":%b},"logprobs":null,"finish_reason":null}]}'
+
+
+def said(texts: Sequence[str]) -> Wire | None:
+    """An event of choice 0 for each text; None for nothing said."""
+    return Wire([_TAIL % _ENCODE(text) for text in texts], sum(map(len, texts))) if texts else None
+
+
+def said_alone(text: str) -> Wire | None:
+    """The same of one text, as it comes at the pace of a model: without the lists of a run."""
+    return Wire([_TAIL % _ENCODE(text)], len(text)) if text else None
