@@ -196,21 +196,32 @@ def _tier(price: Price, prompt_tokens: int) -> Price | PriceTier:
 
 
 def _at_list_price(usage: Usage, price: Price, row: Price | PriceTier) -> Cost:
-    write_5m = row.input if row.cache_write_5m is None else row.cache_write_5m
-    write_1h = row.input if row.cache_write_1h is None else row.cache_write_1h
-    images = usage.output_image_tokens if price.output_image is not None else 0
-    audio_out = usage.output_audio_tokens if price.output_audio is not None else 0
-    fresh = usage.input_tokens
-    audio_in = min(usage.input_audio_tokens, fresh) if price.input_audio is not None else 0
-    text_out = usage.output_tokens - images - audio_out
+    cached = usage.cached_tokens
+    short, long = usage.cache_write_5m_tokens, usage.cache_write_1h_tokens
+    fresh = usage.prompt_tokens - cached - short - long
+    if fresh < 0:
+        fresh = 0
+    read, output, written, images = fresh * row.input, usage.output_tokens, 0, 0
+    if short or long:
+        written = short * (row.input if row.cache_write_5m is None else row.cache_write_5m)
+        written += long * (row.input if row.cache_write_1h is None else row.cache_write_1h)
+    if usage.input_audio_tokens and price.input_audio is not None:
+        read += min(usage.input_audio_tokens, fresh) * (price.input_audio - row.input)
+    spoken = 0
+    if usage.output_audio_tokens and price.output_audio is not None:
+        spoken = usage.output_audio_tokens * price.output_audio
+        output = max(0, output - usage.output_audio_tokens)
+    if usage.output_image_tokens and price.output_image is not None:
+        images = usage.output_image_tokens * price.output_image
+        output = max(0, output - usage.output_image_tokens)
     return Cost(
-        (fresh - audio_in) * row.input + audio_in * (price.input_audio or 0),
-        usage.cached_tokens * (row.input if row.cached_input is None else row.cached_input),
-        usage.cache_write_5m_tokens * write_5m + usage.cache_write_1h_tokens * write_1h,
-        max(0, text_out) * row.output + audio_out * (price.output_audio or 0),
+        read,
+        cached * (row.input if row.cached_input is None else row.cached_input),
+        written,
+        output * row.output + spoken,
         price.request,
         usage.web_searches * price.web_search,
-        images * (price.output_image or 0),
+        images,
     )
 
 

@@ -147,7 +147,7 @@ async def _readable(exchange: Exchange, chat: Chat, to: Deployment, *, means: Me
 
 async def _try(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means, policy: RoutingPolicy) -> Committed:
     """All that depends on the deployment is worked out for it here: body, parameters, limits."""
-    if to.replays or to.inline:
+    if to.replays or (to.inline and not _MEDIA.isdisjoint(chat.traits.needs)):
         chat = await _readable(exchange, chat, to, means=means)
     tried = exchange.begin(to)
     left_ns = exchange.deadline_ns - tried.started_ns

@@ -25,18 +25,18 @@ _running: Final = _Running()
 
 
 class _Turn:
-    """What goes on at the next turn of the loop, one after the other."""
+    """What goes on at the next turn of the loop, one after the other. Whoever adds the first one calls `begin`."""
+
+    __slots__ = ("ready",)
 
     def __init__(self) -> None:
-        self._ready: list[Callable[[], None]] = []
+        self.ready: list[Callable[[], None]] = []
 
-    def soon(self, go_on: Callable[[], None]) -> None:
-        if not self._ready:
-            asyncio.get_running_loop().call_soon(self._run)
-        self._ready.append(go_on)
+    def begin(self) -> None:
+        asyncio.get_running_loop().call_soon(self._run)
 
     def _run(self) -> None:
-        ready, self._ready = self._ready, []
+        ready, self.ready = self.ready, []
         for go_on in ready:
             go_on()
 
@@ -111,7 +111,10 @@ class Errand:
         self._go_on(asyncio.CancelledError())
 
     def _soon(self) -> None:
-        _turn.soon(self._go_on)
+        ready = _turn.ready
+        if not ready:
+            _turn.begin()
+        ready.append(self._go_on)
 
     def _go_on(self, error: BaseException | None = None) -> None:
         before, _running.errand = _running.errand, self

@@ -20,9 +20,13 @@ from llmgateway.engine.recall import Recall, Thought
 
 
 class RequestFacts(msgspec.Struct):
-    """What the edge knows of a request besides its body; text already cleaned of control characters."""
+    """What the edge knows of a request besides its body; text already cleaned of control characters.
+
+    `log_id`: ours, where the edge has made one already; the request id is made from it.
+    """
 
     request_id: str
+    log_id: str = ""
     session_id: str | None = None
     source: str | None = None
     user_agent: str | None = None
@@ -35,12 +39,8 @@ class RequestFacts(msgspec.Struct):
     simulator: bytes = b""
 
 
-def _now_us() -> int:
-    return time.time_ns() // 1000
-
-
 class Exchange(msgspec.Struct, kw_only=True):
-    """One request of one key. Times: `started_us` since 1970, `*_ns` of the monotonic clock (0 = not yet).
+    """One request of one key. Times: `began_ns` since 1970, other `*_ns` of the monotonic clock (0 = not yet).
 
     `deadline_ns`: when all of it must be over. `undecided`: the deployment under way, whose health awaits a verdict.
     `committed`: that its stream has content has been told.
@@ -50,7 +50,7 @@ class Exchange(msgspec.Struct, kw_only=True):
     log_id: str
     key: ApiKey
     facts: RequestFacts
-    started_us: int = msgspec.field(default_factory=_now_us)
+    began_ns: int = msgspec.field(default_factory=time.time_ns)
     started_ns: int = msgspec.field(default_factory=REAL.now_ns)
     clock: Clock = REAL
     deadline_ns: int = 0

@@ -63,10 +63,11 @@ class Meters:
         provider = row.used_provider or ""
         model = row.used_model or ""
         key = (provider, model, row.outcome, row.status)
-        self.requests[key] = self.requests.get(key, 0) + 1
+        requests, attempts = self.requests, self.attempts
+        requests[key] = requests.get(key, 0) + 1
         for attempt in record.attempts:
             tried = (attempt.provider, attempt.model, attempt.error_type)
-            self.attempts[tried] = self.attempts.get(tried, 0) + 1
+            attempts[tried] = attempts.get(tried, 0) + 1
         route = self.routes.get((provider, model))
         if route is None:
             if len(self.routes) >= _LIMIT:

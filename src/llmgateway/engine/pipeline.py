@@ -3,7 +3,6 @@
 import asyncio
 import math
 import random
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -77,12 +76,13 @@ class Gateway:
         self._clock = clock
         self._fetcher = fetcher
         self._report = report
-        self._ids = LogIds()
+        self.ids = LogIds()
 
     async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         """One POST /v1/chat/completions, from its body to its last byte."""
         clock = self._clock
-        exchange = Exchange(log_id=self._ids.next(), key=key, facts=facts, started_ns=clock.now_ns(), clock=clock)
+        log_id = facts.log_id or self.ids.next()
+        exchange = Exchange(log_id=log_id, key=key, facts=facts, started_ns=clock.now_ns(), clock=clock)
         line = _Line(self, exchange, down)
         try:
             chat = exchange.chat = read_request(body)
@@ -96,7 +96,8 @@ class Gateway:
                 down.stream(partial(_timing, exchange, self.meters))
             policy = key.project.routing or snapshot.policy
             committed = await attempt(exchange, chat, means=self._means, policy=policy)
-            self.affinity.won(exchange.plan, exchange.attempts[-1].deployment)
+            if exchange.plan.ties is not None:
+                self.affinity.won(exchange.plan, exchange.attempts[-1].deployment)
             if chat.streamed:
                 if exchange.undecided is not None:
                     exchange.committed = True
@@ -127,7 +128,7 @@ class Gateway:
 
     def refuse(self, error: GatewayError, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
         """An authenticated request that is refused before its body is read: it has a record all the same."""
-        _Line(self, Exchange(log_id=self._ids.next(), key=key, facts=facts), down).fail(error)
+        _Line(self, Exchange(log_id=self.ids.next(), key=key, facts=facts), down).fail(error)
 
 
 class _Line:
@@ -139,7 +140,7 @@ class _Line:
         self._gateway = gateway
         self._exchange = exchange
         self._down = down
-        self._created = int(time.time())
+        self._created = exchange.began_ns // 1_000_000_000
         self._encoder: StreamEncoder | None = None
         self._extra: dict[str, Raw] | None = None
 

@@ -142,7 +142,7 @@ def _exchange_row(
     return ExchangeRow(
         exchange.log_id,  # log_id
         facts.request_id,  # request_id
-        exchange.started_us,  # started_us
+        exchange.began_ns // 1000,  # started_us
         (now_ns - started) // 1000,  # duration_us
         (exchange.first_content_ns - started) // 1000 if exchange.first_content_ns else None,  # ttft_us
         (exchange.first_reasoning_ns - started) // 1000 if exchange.first_reasoning_ns else None,  # ttfr_us
@@ -204,7 +204,7 @@ def _attempt_row(exchange: Exchange, seq: int, attempt: Attempt) -> AttemptRow:
         deployment.region,  # region
         deployment.mapping.upstream,  # upstream_model
         deployment.credential.fingerprint,  # credential
-        exchange.started_us + (started - exchange.started_ns) // 1000,  # started_us
+        (exchange.began_ns + started - exchange.started_ns) // 1000,  # started_us
         (attempt.ended_ns - started) // 1000,  # duration_us
         (attempt.first_byte_ns - started) // 1000 if attempt.first_byte_ns else None,  # ttft_us
         attempt.status_code,  # status_code

@@ -20,7 +20,7 @@ from llmgateway.apps.edge.mishap import failed
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import ApiKey
-from llmgateway.domain.ids import LogIds, clean_request_id
+from llmgateway.domain.ids import clean_request_id
 from llmgateway.engine.authenticate import authenticate
 from llmgateway.engine.errand import Errand
 from llmgateway.engine.exchange import RequestFacts
@@ -75,14 +75,13 @@ class Front:
         self.buffered_bytes = 0
         self._exact = {route.path: route for route in routes if not route.path.endswith(b"/")}
         self._prefixes = [route for route in routes if route.path.endswith(b"/")]
-        self._ids = LogIds()
         self._heads = KnownHeads()
         self._proxies = [ipaddress.ip_network(proxy) for proxy in limits.trusted_proxies]
 
     def admit(self, inbound: Inbound, *, length: int | None) -> None:
         """By the head. Raises GatewayError, or sets `inbound.admitted`."""
         fields = inbound.fields
-        inbound.request_id = clean_request_id(fields.get(b"x-request-id")) or f"req_{self._ids.next()}"
+        inbound.request_id = clean_request_id(fields.get(b"x-request-id")) or f"req_{self.gateway.ids.next()}"
         if inbound.path != CHAT_PATH:
             self._admit_page(inbound)
             return
@@ -130,8 +129,9 @@ class Front:
         if (key.expires_at is not None and key.expires_at <= time.time()) or not gateway.journal.accepting:
             return None
         inbound = Inbound(line, began_s=began_s)
-        inbound.request_id = f"req_{self._ids.next()}"
-        facts = msgspec.structs.replace(head.facts, request_id=inbound.request_id, client_ip=peer)
+        log_id = gateway.ids.next()
+        request_id = inbound.request_id = f"req_{log_id}"
+        facts = msgspec.structs.replace(head.facts, request_id=request_id, log_id=log_id, client_ip=peer)
         inbound.admitted = key
         inbound.path = CHAT_PATH
         inbound.body_bytes = len(body)
@@ -160,7 +160,7 @@ class Front:
             return
         if error.kind is errors.INVALID_API_KEY:
             self.gateway.meters.unauthenticated += 1
-        inbound.request_id = inbound.request_id or f"req_{self._ids.next()}"
+        inbound.request_id = inbound.request_id or f"req_{self.gateway.ids.next()}"
         inbound.send(error.status, error_headers(error), error_body(error))
 
     def facts(self, inbound: Inbound, *, peer: str | None) -> RequestFacts:

@@ -78,33 +78,34 @@ class ErrorMetadata(Struct, frozen=True):
     routing: list[RoutingEntry]
 
 
-def info_of(usage: Usage, cost: Cost | None) -> str | None:
-    """Why a cost is missing or estimated; None when there is nothing to say."""
-    if cost is not None and not usage.estimated and not usage.floored:
-        return None
+def _info(usage: Usage, cost: Cost | None) -> str:
+    """Why a cost is missing or estimated."""
     told = ((NO_PRICE, cost is None), (ESTIMATED, usage.estimated), (FLOORED, usage.floored))
     return "; ".join([text for text, applies in told if applies])
 
 
 def usage_json(usage: Usage, cost: Cost | None) -> bytes:
     """The `usage` object. Costs are absent where no price is known."""
+    prompt, cached, written = usage.prompt_tokens, usage.cached_tokens, usage.cache_write_tokens
+    output, reasoning = usage.output_tokens, usage.reasoning_tokens
     text = _USAGE % (
-        usage.prompt_tokens,
-        usage.output_tokens,
-        usage.prompt_tokens + usage.output_tokens,
-        usage.reasoning_tokens,
-        usage.cached_tokens,
-        usage.cache_write_tokens,
+        prompt,
+        output,
+        prompt + output,
+        reasoning,
+        cached,
+        written,
         usage.input_audio_tokens,
         usage.input_image_tokens,
-        usage.reasoning_tokens,
+        reasoning,
         usage.output_audio_tokens,
         usage.output_image_tokens,
     )
     if cost is not None:
         text += _cost_members(cost)
-    info = info_of(usage, cost)
-    return f'{text},"info":"{info}"}}'.encode() if info else f"{text}}}".encode()
+        if not usage.estimated and cached + written <= prompt:
+            return f"{text}}}".encode()
+    return f'{text},"info":"{_info(usage, cost)}"}}'.encode()
 
 
 def _cost_members(cost: Cost) -> str:

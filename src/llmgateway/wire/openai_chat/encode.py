@@ -25,12 +25,13 @@ def whole_answer(
     chunk: Chunk, *, answer_id: str, created: int, model: str, usage: bytes, metadata: bytes, hide_reasoning: bool
 ) -> bytes:
     """The body of a `chat.completion`."""
+    choices = [_whole_choice(choice, hide_reasoning=hide_reasoning) for choice in chunk.choices]
     return b'{"id":%b,"object":"chat.completion","created":%d,"model":%b,"choices":[%b],%b"usage":%b,"metadata":%b}' % (
         _ENCODE(answer_id),
         created,
         _ENCODE(model),
-        b",".join([_whole_choice(choice, hide_reasoning=hide_reasoning) for choice in chunk.choices]),
-        _members(chunk.extra) if chunk.extra else b"",
+        choices[0] if len(choices) == 1 else b",".join(choices),
+        _ENCODE(chunk.extra)[1:-1] + b"," if chunk.extra else b"",
         usage,
         metadata,
     )
@@ -159,10 +160,10 @@ def _whole_choice(choice: ChoiceDelta, *, hide_reasoning: bool) -> bytes:
             item.pop("index", None)
     return b'{"index":%d,"message":%b,"logprobs":%b,"finish_reason":"%b"%b}' % (
         choice.index,
-        _delta(message),
+        _ENCODE(message) if message.extra is UNSET else _delta(message),
         b"null" if choice.logprobs is None else _ENCODE(choice.logprobs),
         (choice.finish_reason or "stop").encode(),
-        _tail(choice),
+        _tail(choice) if choice.extra else b"",
     )
 
 

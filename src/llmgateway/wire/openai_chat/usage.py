@@ -90,37 +90,41 @@ def _continued(before: Any, now: Any) -> Any:
 
 
 def usage_of(reported: ReportedUsage) -> Usage | None:
-    """The figures in our terms; None where there are none."""
-    if reported.prompt_tokens is None and reported.completion_tokens is None and reported.total_tokens is None:
+    """The figures in our terms; None where there are none. A negative one counts as 0."""
+    prompt, output, total = reported.prompt_tokens, reported.completion_tokens, reported.total_tokens
+    if prompt is None and output is None and total is None:
         return None
-    prompt = _count(reported.prompt_tokens)
-    output = _count(reported.completion_tokens)
-    if reported.total_tokens is not None and reported.total_tokens - prompt > output:
-        output = reported.total_tokens - prompt
+    prompt, output = prompt or 0, output or 0
+    if total is not None and total - prompt > output:
+        output = total - prompt
     read = reported.prompt_tokens_details or _NONE
     written = reported.completion_tokens_details or _NONE
-    if read.cached_tokens is not None:
-        cached = read.cached_tokens
-    elif reported.prompt_cache_hit_tokens is not None:
+    cached, reasoning, searches = read.cached_tokens, written.reasoning_tokens, reported.num_search_queries
+    if cached is None:
         cached = reported.prompt_cache_hit_tokens
-    else:
-        cached = reported.cached_tokens
-    reasoning = reported.reasoning_tokens if written.reasoning_tokens is None else written.reasoning_tokens
-    searches = reported.server_tool_use.web_search_requests if reported.server_tool_use else reported.num_search_queries
-    return Usage(
+        if cached is None:
+            cached = reported.cached_tokens
+    if reasoning is None:
+        reasoning = reported.reasoning_tokens
+    if reported.server_tool_use is not None:
+        searches = reported.server_tool_use.web_search_requests
+    counts = (
         prompt,
-        _count(cached),
-        _count(read.cache_write_tokens),
+        cached or 0,
+        read.cache_write_tokens or 0,
         0,
         output,
-        _count(reasoning),
-        _count(read.audio_tokens),
-        _count(read.image_tokens),
-        _count(written.audio_tokens),
-        _count(written.image_tokens),
-        _count(searches),
+        reasoning or 0,
+        read.audio_tokens or 0,
+        read.image_tokens or 0,
+        written.audio_tokens or 0,
+        written.image_tokens or 0,
+        searches or 0,
     )
+    return Usage(*counts) if min(counts) >= 0 else usage_of(_floored(reported))
 
 
-def _count(reported: int | None) -> int:
-    return reported if reported is not None and reported > 0 else 0
+def _floored(reported: Any) -> Any:
+    """Without negative figures."""
+    values = [max(0, value) if isinstance(value, int) else value and _floored(value) for value in astuple(reported)]
+    return type(reported)(*values)

@@ -43,6 +43,7 @@ class _PlainAnswer(Struct, forbid_unknown_fields=True):
     system_fingerprint: str | None = None
 
 
+_ENCODE: Final = msgspec.json.Encoder().encode
 _PLAIN: Final = msgspec.json.Decoder(_PlainAnswer)
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
@@ -63,24 +64,21 @@ def read_whole(body: bytes, *, to: Deployment, functions: bool = False, indexed:
     except _NOT_JSON:
         return _unusual(body, Choices(member="message", functions=functions, indexed=indexed), to=to)
     choice = answer.choices[0]
+    finish, tier, usage = choice.finish_reason, answer.service_tier, answer.usage
+    delta = Delta("assistant", choice.message.content, UNSET, UNSET, None)
     chunk = Chunk(
-        [
-            ChoiceDelta(
-                0,
-                Delta("assistant", choice.message.content, UNSET, UNSET, None),
-                None,
-                choice.finish_reason,
-                choice.finish_reason,
-            )
-        ],
-        id=answer.id or None,
-        reported_model=answer.model or None,
-        service_tier=answer.service_tier,
-        usage=usage_of(answer.usage) if answer.usage is not None else None,
+        [ChoiceDelta(0, delta, None, finish, finish)],
+        answer.id or None,
+        answer.model or None,
+        tier,
+        None if usage is None else usage_of(usage),
         done=True,
     )
-    told = (("service_tier", answer.service_tier), ("system_fingerprint", answer.system_fingerprint))
-    chunk.extra = {name: Raw(msgspec.json.encode(text)) for name, text in told if text is not None} or None
+    if tier is not None:
+        chunk.extra = {"service_tier": Raw(_ENCODE(tier))}
+    if answer.system_fingerprint is not None:
+        fingerprint = Raw(_ENCODE(answer.system_fingerprint))
+        chunk.extra = {**(chunk.extra or {}), "system_fingerprint": fingerprint}
     return chunk
 
 

@@ -14,6 +14,7 @@ from llmgateway.apps.edge.protocol import EdgeProtocol
 from llmgateway.catalog.lookup import Catalog
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.identity import ApiKey, Project
+from llmgateway.domain.ids import LogIds
 from llmgateway.domain.routing import Credential, Mapping, Model, Provider
 from llmgateway.domain.usage import Price
 from llmgateway.engine.affinity import Affinity
@@ -61,6 +62,7 @@ class ScriptedGateway:
         self.meters = Meters()
         self.journal = Accepting()
         self.snapshot = snapshot()
+        self.ids = LogIds()
         self.health = Health(self.snapshot.policy, clock=REAL)
         self.affinity = Affinity(clock=REAL)
 
