@@ -14,7 +14,7 @@ from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError, UpstreamError
 from llmgateway.domain.policy import RoutingPolicy
 from llmgateway.domain.reply import Chunk, Fold
-from llmgateway.domain.routing import Deployment, HttpRequest, Timeouts
+from llmgateway.domain.routing import Deployment, HttpRequest
 from llmgateway.engine.clock import REAL, SECOND_NS, Clock
 from llmgateway.engine.course import Course
 from llmgateway.engine.deadline import allowed_s, hurried, patience
@@ -33,6 +33,7 @@ MAX_WHOLE_BYTES: Final = 64 * 1024 * 1024
 MAX_ERROR_BYTES: Final = 1024 * 1024
 _HELD_CHUNKS: Final = 1000
 _JSON: Final = b"json"
+_JSON_TYPE: Final = b"application/json"
 _MEDIA: Final = frozenset(("vision", "documents"))
 
 
@@ -164,8 +165,12 @@ async def _try(exchange: Exchange, chat: Chat, to: Deployment, *, means: Means, 
     if to.signing and means.signer is not None:
         request = await means.signer.sign(request, to=to)
         left_ns = exchange.deadline_ns - exchange.clock.now_ns()
-    timeouts = _timeouts(exchange, chat, to, policy)
-    total_s = min(timeouts.total_stream if chat.streamed else timeouts.total, left_ns / SECOND_NS)
+    streamed = chat.streamed
+    if exchange.key.project.routing is None:  # worked out beforehand
+        timeouts = to.timeouts if streamed else to.timeouts_whole
+    else:
+        timeouts = patience(to.provider.timeouts, to.mapping, streamed=streamed, policy=policy)
+    total_s = min(timeouts.total_stream if streamed else timeouts.total, left_ns / SECOND_NS)
     exchange.asks()
     response = await means.transport.send(request, timeouts=timeouts, total_s=total_s)
     try:
@@ -201,13 +206,6 @@ def _begin_healing(exchange: Exchange, chat: Chat, to: Deployment) -> None:
         exchange.dropped = (*exchange.dropped, "plugins")
 
 
-def _timeouts(exchange: Exchange, chat: Chat, to: Deployment, policy: RoutingPolicy) -> Timeouts:
-    """Worked out beforehand, unless the project has numbers of its own."""
-    if exchange.key.project.routing is not None:
-        return patience(to.provider.timeouts, to.mapping, streamed=chat.streamed, policy=policy)
-    return to.timeouts if chat.streamed else to.timeouts_whole
-
-
 def _with_headers(request: HttpRequest, facts: RequestFacts, *, to: Deployment) -> HttpRequest:
     """The hops of gateways before us go on, so that the one that closes a ring sees itself among them."""
     head = request.head
@@ -223,6 +221,8 @@ def _is_stream(response: UpstreamResponse, stream_type: bytes, *, expected: bool
     kind = b""
     for name, value in response.headers:
         if name == b"content-type":
+            if value == _JSON_TYPE:
+                return False
             kind = value.lower()
             break
     if kind.startswith(stream_type):

@@ -15,10 +15,12 @@ SECONDS: Final = 10
 class RetryBudget:
     """One provider's, on a clock that never goes back."""
 
-    __slots__ = ("_counts", "_filled_ns", "_room", "_second", "_traffic")
+    __slots__ = ("_counts", "_current", "_filled_ns", "_next_ns", "_room", "_second", "_traffic")
 
     def __init__(self, *, now_ns: int) -> None:
         self._second = now_ns // SECOND_NS
+        self._next_ns = (self._second + 1) * SECOND_NS
+        self._current = 0
         self._counts = [0] * SECONDS
         self._traffic = 0
         self._room = 0.0
@@ -26,18 +28,16 @@ class RetryBudget:
 
     def began(self, now_ns: int) -> None:
         """An attempt, which is traffic."""
-        second = now_ns // SECOND_NS
-        if second != self._second:
-            self._turn(second)
-        self._counts[second % SECONDS] += 1
-        self._traffic += 1
+        if now_ns >= self._next_ns:
+            self._turn(now_ns // SECOND_NS)
+        self._current += 1
 
     def take(self, now_ns: int, policy: RoutingPolicy) -> bool:
         """Whether there is room for a repeat, which is then used."""
-        second = now_ns // SECOND_NS
-        if second != self._second:
-            self._turn(second)
-        rate = max(policy.retry_budget_min_per_s, policy.retry_budget_rate * self._traffic / SECONDS)
+        if now_ns >= self._next_ns:
+            self._turn(now_ns // SECOND_NS)
+        traffic = self._traffic + self._current
+        rate = max(policy.retry_budget_min_per_s, policy.retry_budget_rate * traffic / SECONDS)
         room = self._room + rate * max(0, now_ns - self._filled_ns) / SECOND_NS
         self._room = min(room, max(rate, 1.0))
         self._filled_ns = now_ns
@@ -47,7 +47,11 @@ class RetryBudget:
         return True
 
     def _turn(self, second: int) -> None:
+        self._counts[self._second % SECONDS] = self._current
+        self._traffic += self._current
+        self._current = 0
         for gone in range(self._second + 1, min(second, self._second + SECONDS) + 1):
             self._traffic -= self._counts[gone % SECONDS]
             self._counts[gone % SECONDS] = 0
         self._second = second
+        self._next_ns = (second + 1) * SECOND_NS

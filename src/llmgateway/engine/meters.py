@@ -4,6 +4,7 @@ Labels come from configuration (providers, models, outcomes), so the maps are bo
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from typing import Final
 
 from llmgateway.domain.record import LogRecord
@@ -50,8 +51,8 @@ class Meters:
     """
 
     def __init__(self) -> None:
-        self.requests: dict[tuple[str, str, str, int], int] = {}
-        self.attempts: dict[tuple[str, str, str], int] = {}
+        self.requests: defaultdict[tuple[str, str, str, int], int] = defaultdict(int)
+        self.attempts: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self.routes: dict[tuple[str, str], Route] = {}
         self.overhead = Histogram(OVERHEAD_BOUNDS_S)
         self.unauthenticated = 0
@@ -62,12 +63,9 @@ class Meters:
         row = record.exchange
         provider = row.used_provider or ""
         model = row.used_model or ""
-        key = (provider, model, row.outcome, row.status)
-        requests, attempts = self.requests, self.attempts
-        requests[key] = requests.get(key, 0) + 1
+        self.requests[provider, model, row.outcome, row.status] += 1
         for attempt in record.attempts:
-            tried = (attempt.provider, attempt.model, attempt.error_type)
-            attempts[tried] = attempts.get(tried, 0) + 1
+            self.attempts[attempt.provider, attempt.model, attempt.error_type] += 1
         route = self.routes.get((provider, model))
         if route is None:
             if len(self.routes) >= _LIMIT:

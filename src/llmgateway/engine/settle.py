@@ -5,7 +5,8 @@ Failed attempts nothing of which reached the client are not billed; an answer th
 reported, else as estimated.
 """
 
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
 import msgspec
 
@@ -33,6 +34,11 @@ _OUTCOMES: Final = {
 }
 _NOTHING: Final = Usage()
 _FREE: Final = Cost()
+_UNPRICED: Final[Any] = SimpleNamespace(**dict.fromkeys((*Cost.__struct_fields__, "total")))
+_NOWHERE: Final[Any] = SimpleNamespace(
+    used_model=None, region=None, provider=SimpleNamespace(id=None), mapping=SimpleNamespace(upstream=None, price=None)
+)
+"""What a row says of an exchange without a price, and of one without an attempt: nothing."""
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -52,7 +58,11 @@ def settle(exchange: Exchange, *, error: GatewayError | None = None, status: int
         exchange.ended(attempt, now_ns=now_ns, answered=answered)
         attempt.succeeded = error is None and status == 200
     usage, cost = _billed(exchange, answered=answered)
-    routing = [_entry(one) for one in exchange.attempts]
+    routing: list[RoutingEntry] = []
+    rows: list[AttemptRow] = []
+    for one in exchange.attempts:
+        routing.append(_entry(one))
+        rows.append(_attempt_row(exchange, len(routing), one))
     metadata = None
     if error is not None and not exchange.relayed:
         if routing:
@@ -60,8 +70,7 @@ def settle(exchange: Exchange, *, error: GatewayError | None = None, status: int
     elif attempt is not None:
         metadata = metadata_json(_metadata(exchange, attempt, routing))
     row = _exchange_row(exchange, attempt, usage or _NOTHING, cost, error, status, now_ns)
-    rows = tuple([_attempt_row(exchange, seq, one) for seq, one in enumerate(exchange.attempts, 1)])
-    return Settlement(LogRecord(row, rows), usage_json(usage, cost) if usage is not None else None, metadata)
+    return Settlement(LogRecord(row, tuple(rows)), usage_json(usage, cost) if usage is not None else None, metadata)
 
 
 def _billed(exchange: Exchange, *, answered: bool) -> tuple[Usage | None, Cost | None]:
@@ -135,19 +144,24 @@ def _exchange_row(
     status: int,
     now_ns: int,
 ) -> ExchangeRow:
-    facts, chat, plan = exchange.facts, exchange.chat, exchange.plan
-    deployment = attempt.deployment if attempt is not None else None
-    price = deployment.mapping.price if deployment is not None else None
-    started = exchange.started_ns
+    facts, chat, plan, key = exchange.facts, exchange.chat, exchange.plan, exchange.key
+    to = attempt.deployment if attempt is not None else _NOWHERE
+    price = to.mapping.price
+    paid = cost if cost is not None else _UNPRICED
+    began = exchange.started_ns
+    if error is not None:
+        kind, code, message, status = error.kind.type, error.code, error.message, error.status
+    else:
+        kind, code, message = None, CANCELLED.code if status == CANCELLED.status else None, None
     return ExchangeRow(
         exchange.log_id,  # log_id
         facts.request_id,  # request_id
         exchange.began_ns // 1000,  # started_us
-        (now_ns - started) // 1000,  # duration_us
-        (exchange.first_content_ns - started) // 1000 if exchange.first_content_ns else None,  # ttft_us
-        (exchange.first_reasoning_ns - started) // 1000 if exchange.first_reasoning_ns else None,  # ttfr_us
-        exchange.key.project.id,  # project
-        exchange.key.id,  # key_id
+        (now_ns - began) // 1000,  # duration_us
+        (exchange.first_content_ns - began) // 1000 if exchange.first_content_ns else None,  # ttft_us
+        (exchange.first_reasoning_ns - began) // 1000 if exchange.first_reasoning_ns else None,  # ttfr_us
+        key.project.id,  # project
+        key.id,  # key_id
         facts.session_id,  # session_id
         facts.source,  # source
         facts.user_agent,  # user_agent
@@ -157,18 +171,18 @@ def _exchange_row(
         chat is not None and chat.streamed,  # stream
         chat.request.model if chat is not None else None,  # requested_model
         plan.requested_provider if plan is not None else None,  # requested_provider
-        deployment.used_model if deployment is not None else None,  # used_model
-        deployment.provider.id if deployment is not None else None,  # used_provider
-        deployment.region if deployment is not None else None,  # used_region
-        deployment.mapping.upstream if deployment is not None else None,  # upstream_model
+        to.used_model,  # used_model
+        to.provider.id,  # used_provider
+        to.region,  # used_region
+        to.mapping.upstream,  # upstream_model
         exchange.reported_model,  # reported_model
-        status if error is None else error.status,  # status
+        status,  # status
         _outcome(exchange, error, status),  # outcome
         exchange.finish_reason,  # finish_reason
         exchange.raw_finish_reason,  # raw_finish_reason
-        error.kind.type if error is not None else None,  # error_type
-        error.code if error is not None else CANCELLED.code if status == CANCELLED.status else None,  # error_code
-        error.message if error is not None else None,  # error_message
+        kind,  # error_type
+        code,  # error_code
+        message,  # error_message
         error is not None and exchange.relayed,  # truncated
         False,  # cached
         len(exchange.attempts),  # attempts
@@ -178,14 +192,14 @@ def _exchange_row(
         usage.cached_tokens,  # cached_tokens
         usage.cache_write_tokens,  # cache_write_tokens
         None if usage is _NOTHING else "estimated" if usage.estimated else "reported",  # usage_source
-        cost.total if cost is not None else None,  # cost_total
-        cost.input if cost is not None else None,  # cost_input
-        cost.cached_input if cost is not None else None,  # cost_cached_input
-        cost.cache_write if cost is not None else None,  # cost_cache_write
-        cost.output if cost is not None else None,  # cost_output
-        cost.request if cost is not None else None,  # cost_request
-        cost.web_search if cost is not None else None,  # cost_web_search
-        cost.image_output if cost is not None else None,  # cost_image_output
+        paid.total,  # cost_total
+        paid.input,  # cost_input
+        paid.cached_input,  # cost_cached_input
+        paid.cache_write,  # cost_cache_write
+        paid.output,  # cost_output
+        paid.request,  # cost_request
+        paid.web_search,  # cost_web_search
+        paid.image_output,  # cost_image_output
         price.as_of or price.source or None if price is not None else None,  # price_version
         ", ".join(exchange.dropped) or None,  # dropped_parameters
         note_of(plan) if plan is not None else None,  # routing

@@ -36,9 +36,9 @@ class KnownHeads:
 
     def find(self, data: bytes) -> tuple[Head, bytes] | None:
         """The head and the body of a read that is exactly one request with a known head."""
-        name, end = _named(data)
+        name, begin = _named(data)
         head = self._heads.get(name)
-        return None if head is None else (head, data[end:])
+        return None if head is None else (head, data[begin:])
 
     def learn(self, data: bytes, head: Head) -> None:
         """`data` was one read, and all of one request."""

@@ -122,7 +122,7 @@ class Inbound:
             return
         self.begun = self.done = True
         head = b"%b%bx-request-id: %b\r\n%b%bcontent-length: %d\r\n\r\n" % (
-            status_line(status),
+            _STATUS_LINES.get(status) or status_line(status),
             lines,
             self.request_id.encode("ascii"),
             self.extra_headers,
@@ -180,4 +180,6 @@ class Inbound:
 
 
 def header_lines(headers: Headers) -> bytes:
+    if len(headers) == 1:
+        return b"%b: %b\r\n" % headers[0]
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])

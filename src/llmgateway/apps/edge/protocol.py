@@ -95,8 +95,13 @@ class EdgeProtocol(asyncio.Protocol):
             return
         reading = self.reading
         fresh = reading is None and self.current is None and not self._queue and not self.congested
-        if fresh and self._recognised(data):
-            return
+        if fresh:
+            now_s = self._patrol.now_s
+            inbound = self.current = self._front.recognise(data, line=self, peer=self._peer, began_s=now_s)
+            if inbound is not None:
+                self.last_activity_s = now_s
+                inbound.close_after = self._shutting_down
+                return
         had = reading.body_bytes if reading is not None else 0
         self._small = reading is None and len(data) <= self._front.limits.max_header_bytes
         try:
@@ -114,16 +119,6 @@ class EdgeProtocol(asyncio.Protocol):
             self._front.remember(data, self.current)
         if reading is not None and reading is self.reading:
             self._went_on(reading, len(data) if reading.body_bytes == had else 0)
-
-    def _recognised(self, data: bytes) -> bool:
-        """The read is one request whose head is known; it is under way."""
-        now_s = self._patrol.now_s
-        inbound = self.current = self._front.recognise(data, line=self, peer=self._peer, began_s=now_s)
-        if inbound is None:
-            return False
-        self.last_activity_s = now_s
-        inbound.close_after = self._shutting_down
-        return True
 
     def pause_writing(self) -> None:
         self.congested = True
@@ -240,7 +235,8 @@ class EdgeProtocol(asyncio.Protocol):
 
     def answered(self, inbound: Inbound) -> None:
         """The answer is written: the next request's turn, or the end of the connection."""
-        self._release(inbound)
+        self._front.buffered_bytes -= inbound.body_bytes
+        inbound.body_bytes = 0
         if inbound is not self.current:
             return
         self.current = None

@@ -30,14 +30,12 @@ class Backlog:
         self._bytes = 0
         self._records = 0
         self._open = False
+        self.full = False
+        """Past a limit: no new work is wanted."""
 
     @property
     def records(self) -> int:
         return self._records
-
-    @property
-    def full(self) -> bool:
-        return self._bytes >= self._limit_bytes or self._records >= self._limit_records
 
     @property
     def open(self) -> bool:
@@ -73,6 +71,7 @@ class Backlog:
         self._entries.append(entry)
         self._bytes += len(entry.lines)
         self._records += entry.records
+        self._measure()
 
     def first(self) -> Entry | None:
         with self._lock:
@@ -84,3 +83,7 @@ class Backlog:
             entry = self._entries.popleft()
             self._bytes -= len(entry.lines)
             self._records -= entry.records
+            self._measure()
+
+    def _measure(self) -> None:
+        self.full = self._bytes >= self._limit_bytes or self._records >= self._limit_records
