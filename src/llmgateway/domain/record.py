@@ -34,6 +34,8 @@ class ExchangeRow(msgspec.Struct, frozen=True, array_like=True):
 
     `status`: what the client got (499 = it left). `outcome`: completed, length_limit, content_filter, tool_calls,
     gateway_error, upstream_error, client_error, canceled. `truncated`: an error after content was relayed.
+    `credential`, `attempt_started_us`, `attempt_us`: of the attempt that answered with 200; told here, it needs no
+    row of its own.
     """
 
     log_id: str
@@ -85,13 +87,45 @@ class ExchangeRow(msgspec.Struct, frozen=True, array_like=True):
     price_version: str | None
     dropped_parameters: str | None
     routing: str | None
+    credential: str | None = None
+    attempt_started_us: int | None = None
+    attempt_us: int | None = None
 
 
 class LogRecord(msgspec.Struct, frozen=True, array_like=True):
-    """One journal line: an exchange and its attempts, written whole or not at all."""
+    """One journal line: an exchange and those of its attempts that it does not tell, written whole or not at all."""
 
     exchange: ExchangeRow
-    attempts: tuple[AttemptRow, ...] = ()
+    others: tuple[AttemptRow, ...] = ()
+
+    @property
+    def attempts(self) -> tuple[AttemptRow, ...]:
+        """All of them; the database has a view that says the same."""
+        row = self.exchange
+        if row.credential is None or row.attempt_started_us is None or row.attempt_us is None:
+            return self.others
+        provider, region = row.used_provider or "", row.used_region
+        model = (row.used_model or "").removeprefix(f"{provider}/").removesuffix(f":{region}")
+        answered = AttemptRow(
+            f"{row.log_id}-{row.attempts}",
+            row.log_id,
+            row.attempts,
+            provider,
+            model,
+            region,
+            row.upstream_model or "",
+            row.credential,
+            row.attempt_started_us,
+            row.attempt_us,
+            None if row.ttft_us is None else row.started_us + row.ttft_us - row.attempt_started_us,
+            200,
+            "none",
+            None,
+            None,
+            succeeded=True,
+            upstream_cost=0,
+        )
+        return (*self.others, answered)
 
 
 EXCHANGE_COLUMNS: tuple[str, ...] = ExchangeRow.__struct_fields__

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import Final
 
-from llmgateway.domain.record import LogRecord
+from llmgateway.domain.record import AttemptRow, LogRecord
 
 DURATION_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 OVERHEAD_BOUNDS_S: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
@@ -44,6 +44,11 @@ class Route:
         self.ttft = Histogram()
 
 
+def _used_model(attempt: AttemptRow) -> str:
+    region = f":{attempt.region}" if attempt.region else ""
+    return f"{attempt.provider}/{attempt.model}{region}"
+
+
 class Meters:
     """`requests` by (provider, model, outcome, status); `attempts` by (provider, model, error_type).
 
@@ -64,8 +69,10 @@ class Meters:
         provider = row.used_provider or ""
         model = row.used_model or ""
         self.requests[provider, model, row.outcome, row.status] += 1
-        for attempt in record.attempts:
-            self.attempts[attempt.provider, attempt.model, attempt.error_type] += 1
+        if row.credential is not None:
+            self.attempts[provider, model, "none"] += 1
+        for attempt in record.others:
+            self.attempts[attempt.provider, _used_model(attempt), attempt.error_type] += 1
         route = self.routes.get((provider, model))
         if route is None:
             if len(self.routes) >= _LIMIT:

@@ -34,6 +34,7 @@ _OUTCOMES: Final = {
 }
 _NOTHING: Final = Usage()
 _FREE: Final = Cost()
+_OK: Final = 200
 _UNPRICED: Final[Any] = SimpleNamespace(**dict.fromkeys((*Cost.__struct_fields__, "total")))
 _NOWHERE: Final[Any] = SimpleNamespace(
     used_model=None, region=None, provider=SimpleNamespace(id=None), mapping=SimpleNamespace(upstream=None, price=None)
@@ -50,7 +51,10 @@ class Settlement(msgspec.Struct, frozen=True):
 
 
 def settle(exchange: Exchange, *, error: GatewayError | None = None, status: int = 200) -> Settlement:
-    """`error`: what the caller was told instead of, or after, an answer. `status` 499: it had left."""
+    """`error`: what the caller was told instead of, or after, an answer. `status` 499: it had left.
+
+    An attempt that answered with 200 is told by its exchange's row; the others have rows of their own.
+    """
     now_ns = exchange.clock.now_ns()
     attempt = exchange.attempts[-1] if exchange.attempts else None
     answered = exchange.relayed or (error is None and status == 200)
@@ -58,18 +62,20 @@ def settle(exchange: Exchange, *, error: GatewayError | None = None, status: int
         exchange.ended(attempt, now_ns=now_ns, answered=answered)
         attempt.succeeded = error is None and status == 200
     usage, cost = _billed(exchange, answered=answered)
+    told = attempt if attempt is not None and attempt.succeeded and attempt.status_code == _OK else None
     routing: list[RoutingEntry] = []
     rows: list[AttemptRow] = []
     for one in exchange.attempts:
         routing.append(_entry(one))
-        rows.append(_attempt_row(exchange, len(routing), one))
+        if one is not told:
+            rows.append(_attempt_row(exchange, len(routing), one))
     metadata = None
     if error is not None and not exchange.relayed:
         if routing:
             metadata = metadata_json(ErrorMetadata(exchange.facts.request_id, routing))
     elif attempt is not None:
         metadata = metadata_json(_metadata(exchange, attempt, routing))
-    row = _exchange_row(exchange, attempt, usage or _NOTHING, cost, error, status, now_ns)
+    row = _exchange_row(exchange, attempt, told, usage or _NOTHING, cost, error, status, now_ns)
     return Settlement(LogRecord(row, tuple(rows)), usage_json(usage, cost) if usage is not None else None, metadata)
 
 
@@ -138,6 +144,7 @@ def _outcome(exchange: Exchange, error: GatewayError | None, status: int) -> str
 def _exchange_row(
     exchange: Exchange,
     attempt: Attempt | None,
+    told: Attempt | None,
     usage: Usage,
     cost: Cost | None,
     error: GatewayError | None,
@@ -149,6 +156,11 @@ def _exchange_row(
     price = to.mapping.price
     paid = cost if cost is not None else _UNPRICED
     began = exchange.started_ns
+    credential, at_us, took_us = None, None, None
+    if told is not None:
+        credential = to.credential.fingerprint
+        at_us = (exchange.began_ns + told.started_ns - began) // 1000
+        took_us = (told.ended_ns - told.started_ns) // 1000
     if error is not None:
         kind, code, message, status = error.kind.type, error.code, error.message, error.status
     else:
@@ -203,6 +215,9 @@ def _exchange_row(
         price.as_of or price.source or None if price is not None else None,  # price_version
         ", ".join(exchange.dropped) or None,  # dropped_parameters
         note_of(plan) if plan is not None else None,  # routing
+        credential,  # credential
+        at_us,  # attempt_started_us
+        took_us,  # attempt_us
     )
 
 

@@ -18,7 +18,7 @@ async def recorded() -> LogRecord:
 
 def changed(record: LogRecord, **fields: Any) -> LogRecord:
     row: ExchangeRow = msgspec.structs.replace(record.exchange, **fields)
-    return LogRecord(row, record.attempts)
+    return LogRecord(row, record.others)
 
 
 async def test_a_record_adds_to_its_request_its_attempts_and_its_route() -> None:
@@ -26,7 +26,7 @@ async def test_a_record_adds_to_its_request_its_attempts_and_its_route() -> None
     meters.count(record)
     meters.count(record)
     assert meters.requests == {("acme", "acme/gpt-x", "completed", 200): 2}
-    assert meters.attempts == {("acme", "gpt-x", "none"): 2}
+    assert meters.attempts == {("acme", "acme/gpt-x", "none"): 2}
     route = meters.routes["acme", "acme/gpt-x"]
     assert (route.prompt_tokens, route.completion_tokens, route.cost_picousd) == (20, 10, 40_000_000)
     assert sum(route.duration.buckets) == sum(route.ttft.buckets) == 2
@@ -34,7 +34,8 @@ async def test_a_record_adds_to_its_request_its_attempts_and_its_route() -> None
 
 async def test_requests_without_a_provider_are_counted_together() -> None:
     meters, record = Meters(), await recorded()
-    nowhere = changed(record, used_provider=None, used_model=None, status=404, outcome="client_error", ttft_us=None)
+    nothing = {"used_provider": None, "used_model": None, "credential": None, "ttft_us": None}
+    nowhere = changed(record, status=404, outcome="client_error", **nothing)
     meters.count(LogRecord(nowhere.exchange, ()))
     assert meters.requests == {("", "", "client_error", 404): 1}
     assert meters.attempts == {}

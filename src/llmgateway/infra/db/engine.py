@@ -47,8 +47,8 @@ def _set_wal(connection: sqlite3.Connection, *, until: float) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() >= until:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
                 raise
             time.sleep(_AGAIN_S)  # noqa: TID251 - opening is done by threads and before the loop runs
         else:

@@ -61,7 +61,7 @@ class TableColumns(msgspec.Struct, frozen=True):
 def table_columns(connection: sqlite3.Connection) -> TableColumns:
     """Raises sqlite3.OperationalError while the tables are not there."""
     found: list[tuple[str, ...]] = []
-    for table in ("exchanges", "attempts"):
+    for table in ("exchanges", "other_attempts"):
         names = tuple(row[1] for row in connection.execute(f"PRAGMA table_info({table})"))
         if "log_id" not in names:
             raise sqlite3.OperationalError(f"no table {table} with a column log_id: apply the migrations")
@@ -85,7 +85,7 @@ class Insertion:
 
     def __init__(self, header: Header, *, columns: TableColumns) -> None:
         self._exchanges = _TableInsert("exchanges", header.exchange, known=columns.exchanges)
-        self._attempts = _TableInsert("attempts", header.attempt, known=columns.attempts)
+        self._attempts = _TableInsert("other_attempts", header.attempt, known=columns.attempts)
         exchange, attempt = tuple[(Any,) * len(header.exchange)], tuple[(Any,) * len(header.attempt)]
         self._decoder = msgspec.json.Decoder(cast("type[Record]", tuple[exchange, list[attempt]]))
 

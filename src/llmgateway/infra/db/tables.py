@@ -76,8 +76,8 @@ exchanges = Table(
     Index("exchanges_project_started", "project", "started_us"),
 )
 
-attempts = Table(
-    "attempts",
+other_attempts = Table(
+    "other_attempts",
     metadata,
     *_columns(AttemptRow),
     sqlite_with_rowid=False,  # found by `<log id of the exchange>-<n>`, in one tree
@@ -97,12 +97,45 @@ key_usage = Table(
 nine million: millionths of a dollar, and what is left of each cost below that, in pico-dollars."""
 
 
+ATTEMPTS_VIEW = """
+CREATE VIEW attempts AS
+SELECT * FROM other_attempts
+UNION ALL
+SELECT
+    log_id || '-' || attempts AS log_id,
+    log_id AS exchange_id,
+    attempts AS seq,
+    used_provider AS provider,
+    substr(
+        used_model,
+        length(used_provider) + 2,
+        length(used_model) - length(used_provider) - 1 - coalesce(length(used_region) + 1, 0)
+    ) AS model,
+    used_region AS region,
+    upstream_model,
+    credential,
+    attempt_started_us AS started_us,
+    attempt_us AS duration_us,
+    started_us + ttft_us - attempt_started_us AS ttft_us,
+    200 AS status_code,
+    'none' AS error_type,
+    NULL AS error_code,
+    NULL AS error_message,
+    1 AS succeeded,
+    0 AS upstream_cost
+FROM exchanges
+WHERE credential IS NOT NULL
+"""
+"""Every attempt: those with rows of their own, and the one of each exchange that answered, told by its row."""
+
+
 def schema_sql() -> str:
-    """What `migrations/schema.sql` has to say: every table and index in SQLite's words."""
+    """What `migrations/schema.sql` has to say: every table, index and view in SQLite's words."""
     dialect = sqlite.dialect()
     statements: list[str] = []
     for table in metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)))
         statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in sorted(table.indexes, key=str)]
+    statements.append(ATTEMPTS_VIEW)
     lines = [line.rstrip() for statement in statements for line in f"{statement.strip()};\n".split("\n")]
     return "\n".join(lines)

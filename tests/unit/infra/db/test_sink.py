@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +62,32 @@ def test_a_row_is_the_record_value_for_value(directory: Path, database: Path) ->
     assert stored == [msgspec.structs.astuple(item.exchange) for item in items]
     stored = rows(database, f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempts ORDER BY log_id")
     assert stored == [msgspec.structs.astuple(attempt) for item in items for attempt in item.attempts]
+
+
+@pytest.mark.parametrize("region", [None, "eu-west-1"])
+def test_the_attempt_that_answered_is_told_by_its_exchange(directory: Path, database: Path, region: str | None) -> None:
+    """The view and the record say the same of it."""
+    used = "openai/gpt-4o:mini" + (f":{region}" if region else "")
+    answered = {"used_provider": "openai", "used_model": used, "used_region": region, "upstream_model": "gpt"}
+    told = {"credential": "a1b2", "attempt_started_us": 1_700_000_000_000_100, "attempt_us": 900, "ttft_us": 700}
+    items = [record(attempts=others, **answered, **told) for others in (0, 2)]
+    items = [
+        LogRecord(msgspec.structs.replace(one.exchange, attempts=len(one.others) + 1), one.others) for one in items
+    ]
+    write_segment(directory, HEADER_LINE + encode_lines(items))
+    replay(directory, database)
+    stored = rows(database, f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempts ORDER BY log_id")
+    assert stored == [msgspec.structs.astuple(attempt) for item in items for attempt in item.attempts]
+    assert [len(item.attempts) for item in items] == [1, 3]
+    last = items[1].attempts[-1]
+    assert (last.log_id, last.seq, last.model) == (f"{items[1].exchange.log_id}-3", 3, "gpt-4o:mini")
+    assert (last.ttft_us, last.duration_us, last.succeeded) == (600, 900, True)
+    asked = "SELECT seq FROM attempts WHERE exchange_id = ? ORDER BY seq"
+    with closing(connect(database)) as connection:
+        found = connection.execute(asked, (items[1].exchange.log_id,)).fetchall()
+        plan = str(connection.execute(f"EXPLAIN QUERY PLAN {asked}", ("x",)).fetchall())
+    assert found == [(1,), (2,), (3,)]
+    assert "SEARCH exchanges USING INDEX" in plan
 
 
 @pytest.mark.parametrize("count", [1, 19, 20, 21, 3000])
@@ -201,11 +228,11 @@ def test_a_row_that_the_table_refuses_is_put_aside(directory: Path, database: Pa
 def test_an_older_segment_lacks_columns_and_a_newer_one_has_more(directory: Path, database: Path) -> None:
     old, new = record(routing="{}"), record(routing="{}")
     columns = list(EXCHANGE_COLUMNS)
-    header = msgspec.json.encode({"journal": 1, "exchange": columns[:-1], "attempt": ATTEMPT_COLUMNS})
-    line = msgspec.json.encode([list(msgspec.structs.astuple(old.exchange))[:-1], old.attempts])
+    header = msgspec.json.encode({"journal": 1, "exchange": columns[:-4], "attempt": ATTEMPT_COLUMNS})
+    line = msgspec.json.encode([list(msgspec.structs.astuple(old.exchange))[:-4], old.others])
     write_segment(directory, header + b"\n" + line + b"\n", name="0000000000000001-1")
     header = msgspec.json.encode({"journal": 1, "exchange": ["mood", *columns], "attempt": ["luck", *ATTEMPT_COLUMNS]})
-    attempts = [[True, *msgspec.structs.astuple(attempt)] for attempt in new.attempts]
+    attempts = [[True, *msgspec.structs.astuple(attempt)] for attempt in new.others]
     line = msgspec.json.encode([["good", *msgspec.structs.astuple(new.exchange)], attempts])
     write_segment(directory, header + b"\n" + line + b"\n", name="0000000000000002-1")
     replay(directory, database)

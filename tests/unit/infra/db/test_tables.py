@@ -26,7 +26,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def shape(database: Database) -> dict[str, object]:
     """What the database itself says of its tables: columns, keys, indexes, references."""
     tables = [row[0] for row in database.read("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-    found: dict[str, object] = {}
+    views = database.read("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
+    found: dict[str, object] = {name: sql.split() for name, sql in views}
     for table in tables:
         found[table] = [
             database.read(f"PRAGMA table_info({table})"),
@@ -41,7 +42,7 @@ def shape(database: Database) -> dict[str, object]:
 
 def test_record_tables_have_the_columns_of_the_records_in_their_order() -> None:
     assert tuple(metadata.tables["exchanges"].columns.keys()) == EXCHANGE_COLUMNS
-    assert tuple(metadata.tables["attempts"].columns.keys()) == ATTEMPT_COLUMNS
+    assert tuple(metadata.tables["other_attempts"].columns.keys()) == ATTEMPT_COLUMNS
 
 
 def test_schema_sql_is_what_the_tables_compile_to() -> None:
@@ -104,6 +105,19 @@ def test_an_older_database_goes_through_the_revisions(database: Database) -> Non
     migrations.upgrade(database)
     assert database.read("SELECT version_num FROM alembic_version") == [(migrations.HEAD,)]
     assert database.read("SELECT COUNT(*) FROM exchanges") == [(0,)]
+
+
+def test_attempts_of_before_are_there_as_they_were(tmp_path: Path) -> None:
+    """Revision 0003 makes a view of the table that they were in."""
+    database = open_database(tmp_path)
+    revisions.run(database.path, to="0002")
+    names = ", ".join(ATTEMPT_COLUMNS)
+    old = ("x-1", "x", 1, "openai", "gpt", None, "gpt", "a1b2", 5, 6, 7, 200, "none", None, None, 1, 0)
+    with sqlite3.connect(database.path) as connection:
+        connection.execute(f"INSERT INTO attempts ({names}) VALUES ({', '.join('?' * len(old))})", old)
+    migrations.upgrade(database)
+    assert database.read(f"SELECT {names} FROM attempts") == [old]
+    database.close()
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:

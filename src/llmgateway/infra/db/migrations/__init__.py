@@ -8,7 +8,7 @@ from importlib import resources
 
 from llmgateway.infra.db.engine import Database, DatabaseError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision; `versions/` must end there and `schema.sql` must say the same."""
 
 _PACKAGE = "llmgateway.infra.db.migrations"

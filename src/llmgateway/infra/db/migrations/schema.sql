@@ -1,25 +1,3 @@
-CREATE TABLE attempts (
-	log_id TEXT NOT NULL,
-	exchange_id TEXT NOT NULL,
-	seq BIGINT NOT NULL,
-	provider TEXT NOT NULL,
-	model TEXT NOT NULL,
-	region TEXT,
-	upstream_model TEXT NOT NULL,
-	credential TEXT NOT NULL,
-	started_us BIGINT NOT NULL,
-	duration_us BIGINT NOT NULL,
-	ttft_us BIGINT,
-	status_code BIGINT NOT NULL,
-	error_type TEXT NOT NULL,
-	error_code TEXT,
-	error_message TEXT,
-	succeeded BOOLEAN NOT NULL,
-	upstream_cost BIGINT NOT NULL,
-	PRIMARY KEY (log_id)
-)
- WITHOUT ROWID;
-
 CREATE TABLE exchanges (
 	log_id TEXT NOT NULL,
 	request_id TEXT NOT NULL,
@@ -70,6 +48,9 @@ CREATE TABLE exchanges (
 	price_version TEXT,
 	dropped_parameters TEXT,
 	routing TEXT,
+	credential TEXT,
+	attempt_started_us BIGINT,
+	attempt_us BIGINT,
 	PRIMARY KEY (log_id)
 );
 
@@ -90,6 +71,28 @@ CREATE TABLE meta (
 	value BIGINT NOT NULL,
 	PRIMARY KEY (name)
 );
+
+CREATE TABLE other_attempts (
+	log_id TEXT NOT NULL,
+	exchange_id TEXT NOT NULL,
+	seq BIGINT NOT NULL,
+	provider TEXT NOT NULL,
+	model TEXT NOT NULL,
+	region TEXT,
+	upstream_model TEXT NOT NULL,
+	credential TEXT NOT NULL,
+	started_us BIGINT NOT NULL,
+	duration_us BIGINT NOT NULL,
+	ttft_us BIGINT,
+	status_code BIGINT NOT NULL,
+	error_type TEXT NOT NULL,
+	error_code TEXT,
+	error_message TEXT,
+	succeeded BOOLEAN NOT NULL,
+	upstream_cost BIGINT NOT NULL,
+	PRIMARY KEY (log_id)
+)
+ WITHOUT ROWID;
 
 CREATE TABLE projects (
 	id TEXT NOT NULL,
@@ -114,3 +117,31 @@ CREATE TABLE api_keys (
 	FOREIGN KEY(project_id) REFERENCES projects (id),
 	UNIQUE (digest)
 );
+
+CREATE VIEW attempts AS
+SELECT * FROM other_attempts
+UNION ALL
+SELECT
+    log_id || '-' || attempts AS log_id,
+    log_id AS exchange_id,
+    attempts AS seq,
+    used_provider AS provider,
+    substr(
+        used_model,
+        length(used_provider) + 2,
+        length(used_model) - length(used_provider) - 1 - coalesce(length(used_region) + 1, 0)
+    ) AS model,
+    used_region AS region,
+    upstream_model,
+    credential,
+    attempt_started_us AS started_us,
+    attempt_us AS duration_us,
+    started_us + ttft_us - attempt_started_us AS ttft_us,
+    200 AS status_code,
+    'none' AS error_type,
+    NULL AS error_code,
+    NULL AS error_message,
+    1 AS succeeded,
+    0 AS upstream_cost
+FROM exchanges
+WHERE credential IS NOT NULL;
