@@ -8,7 +8,9 @@ import msgspec
 from llmgateway.domain.reply import Wire
 
 _ENCODE: Final = msgspec.json.Encoder().encode
-_TAIL: Final = b'[{"index":0,"delta":{"content":%b},"logprobs":null,"finish_reason":null}]}'
+BEFORE: Final = b'[{"index":0,"delta":{"content":'
+AFTER: Final = b'},"logprobs":null,"finish_reason":null}]}'
+_TAIL: Final = BEFORE + b"%b" + AFTER
 
 
 def said(texts: Sequence[str]) -> Wire | None:

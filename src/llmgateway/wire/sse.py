@@ -52,6 +52,10 @@ class EventReader:
         self._pending.clear()
         return pending
 
+    def with_pending(self, data: bytes) -> bytes:
+        """`data` behind the bytes of a line that was not complete, which are forgotten here."""
+        return self.take_pending() + data if self._pending else data
+
     @property
     def between_events(self) -> bool:
         """Nothing of a next event was read but, at most, a part of its first line."""

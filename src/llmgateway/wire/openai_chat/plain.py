@@ -1,7 +1,8 @@
 """Plain events: text for the one choice and nothing else, which is most of a stream.
 
 All that came in one read are decoded in one step, typed to the last member, and only their text is encoded anew. An
-event that is anything more ends the run and is read on its own.
+event that is anything more ends the run and is read on its own. Where one plain event shows what the others look like,
+they need not even be decoded: `plain_mould`.
 """
 
 import re
@@ -12,7 +13,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from llmgateway.domain.reply import Wire
-from llmgateway.wire.saying import said, said_alone
+from llmgateway.wire.openai_chat.alike import OWN_TEXT, PADDING, Mould
+from llmgateway.wire.saying import AFTER, BEFORE, said, said_alone
 from llmgateway.wire.sse import split_events
 
 
@@ -38,6 +40,8 @@ _DECODE: Final = msgspec.json.Decoder(list[_Event]).decode
 _DECODE_ONE: Final = msgspec.json.Decoder(_Event).decode
 _FIRST: Final = b'{"choices":'
 _JOINT: Final = b"," + _FIRST
+_CONTENT: Final = re.compile(rb'"content": ?"(%b)"' % OWN_TEXT)
+_OBFUSCATION: Final = re.compile(rb'"obfuscation": ?"(%b)"' % PADDING)
 _FINISH: Final = b'"finish_reason":"'
 _LAST_ONES: Final = 4
 _PLACE: Final = re.compile(r"`\$\[(\d+)\]")
@@ -60,6 +64,38 @@ def read_plain(data: bytes, *, opening: bytes) -> tuple[int, Wire | None]:
         if _FINISH in events[place]:
             return _read(events[:place], opening)
     return _read(events, opening)
+
+
+def plain_mould(data: bytes, opening: bytes) -> Mould | None:
+    """The mould of the first event of `data`, if it is plain.
+
+    Two different texts, each put in the place of the event's own and read again, prove that this is where it stands.
+    """
+    event = data[: max(data.find(b"\n\n"), 0)]
+    match = _CONTENT.search(event, len(opening)) if event.startswith(opening) else None
+    if match is None or b"\n" in event or b"\r" in event:
+        return None
+    start, middle, end = event[: match.start(1)], b"", event[match.end(1) :]
+    padding = _OBFUSCATION.search(end)
+    if padding is not None:
+        middle, end = end[: padding.start(1)], end[padding.end(1) :]
+    for text in (b"a", b"b"):
+        tail = b"%b%b%b%b%b" % (start[len(opening) :], text, middle, text if middle else b"", end)
+        try:
+            plain = _DECODE_ONE(_FIRST + tail)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if plain.choices[0].delta.content.encode() != text:
+            return None
+    return Mould(
+        start=start,
+        middle=middle,
+        end=end,
+        told_start=BEFORE + b'"',
+        told_middle=b"",
+        told_end=b'"' + AFTER,
+        whole=False,
+    )
 
 
 def tails_of(events: list[bytes], opening: bytes) -> list[bytes]:

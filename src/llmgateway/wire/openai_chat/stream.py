@@ -5,7 +5,8 @@ caller wants a stream. The native lane looks at a whole read at once: of rows
 declared clean, events that begin with the bytes the last envelope had and whose choices match one strict pattern
 (plain text for choice 0) become one `Wire` chunk that the encoder forwards with its own envelope. The pattern admits
 nothing that would break an invariant, and a JSON string cannot contain the envelope's bare quotes, so what it lets
-through needs no decoding. Everything else, event by event, takes the decoding lane.
+through needs no decoding. Everything else, event by event, takes the decoding lane. On both lanes a run of events that
+differ in nothing but their text is told by the first of them.
 """
 
 import re
@@ -19,8 +20,9 @@ from llmgateway.domain.reply import Chunk, Wire
 from llmgateway.domain.routing import Deployment
 from llmgateway.domain.usage import Usage
 from llmgateway.wire.errors import in_band_error, unreadable
+from llmgateway.wire.openai_chat.alike import ANY_TEXT, PADDING, Mould, length_of, read_alike
 from llmgateway.wire.openai_chat.choices import Choices
-from llmgateway.wire.openai_chat.plain import read_plain, tails_of
+from llmgateway.wire.openai_chat.plain import plain_mould, read_plain, tails_of
 from llmgateway.wire.openai_chat.usage import ReportedUsage, continued, read_reported, usage_of
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 from llmgateway.wire.sse import EventReader, EventTooLarge, split_events
@@ -44,20 +46,18 @@ _CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
 _ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "metadata", "error"))
 _PER_EVENT: Final = frozenset(("usage", "metadata", "error"))
 _CHOICES_KEY: Final = b'"choices":'
-_CONTENT: Final = rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+'
 _CLEAN_EVENT: Final = (
     rb'\[\{"index":0,"delta":\{"content":"%b"\}(?:,"logprobs":null)?+,"finish_reason":null\}\]'
     rb'(?:,"usage":null)?+(?:,"obfuscation":"%b")?+\}\n\n'
 )
-_PADDING: Final = b"[A-Za-z0-9]*+"
-_CLEAN_EVENTS: Final = re.compile(b"(?:%b)*+" % (_CLEAN_EVENT % (_CONTENT, _PADDING)))
-_ONE_CLEAN_EVENT: Final = re.compile(_CLEAN_EVENT % (b"(%b)" % _CONTENT, b"(%b)" % _PADDING))
+_CLEAN_EVENTS: Final = re.compile(b"(?:%b)*+" % (_CLEAN_EVENT % (ANY_TEXT, PADDING)))
+_ONE_CLEAN_EVENT: Final = re.compile(_CLEAN_EVENT % (b"(%b)" % ANY_TEXT, b"(%b)" % PADDING))
 _PADDINGS: Final = re.compile(rb'"obfuscation":"([A-Za-z0-9]*)')
-_ESCAPE: Final = re.compile(rb"\\u[dD][89abAB]..\\u....|\\u....|\\.")
 _NULL_USAGE: Final = b'}],"usage":null'
 """Stands for no usage; bare quotes cannot occur within a JSON string."""
 _LEARN_LIMIT: Final = 4
 _PLAIN_TRIES: Final = 2
+_MOULD_TRIES: Final = 4
 _MOST_CARRIED: Final = 256
 
 
@@ -78,6 +78,8 @@ class ChatDecoder:
         self._opening = b""
         self._fixed = 0
         self._padded = False
+        self._mould: Mould | None = None
+        self._mould_tries = _MOULD_TRIES
         self._carried: dict[str, Raw] | None = None
         self._named = False
         self._reported: ReportedUsage | None = None
@@ -91,13 +93,7 @@ class ChatDecoder:
     def feed(self, data: bytes) -> list[Chunk]:
         chunks: list[Chunk] = []
         if self._by_reads and b"\n" in data and self._events.between_events:
-            data = self._events.take_pending() + data
-            if not self._prefix and self._learn:
-                cut = data.find(b"\n\n") + 2
-                self._decode(data[:cut] if cut > 1 else data, chunks)
-                data = data[cut:] if cut > 1 else b""
-            if self._prefix and self._choices.started(0):
-                data = self._forward(data, chunks) if self._native else self._plain(data, chunks)
+            data = self._by_read(self._events.with_pending(data), chunks)
         if data and not self._ended:
             self._decode(data, chunks)
         return chunks
@@ -109,6 +105,38 @@ class ChatDecoder:
             for payload in self._events.close():
                 self._event(payload, chunks)
         return chunks
+
+    def _by_read(self, data: bytes, chunks: list[Chunk]) -> bytes:
+        """Takes what can be taken of a read as a whole, and returns what is left to be decoded event by event."""
+        if not self._prefix and self._learn:
+            cut = data.find(b"\n\n") + 2
+            self._decode(data[:cut] if cut > 1 else data, chunks)
+            data = data[cut:] if cut > 1 else b""
+        if not self._prefix or not self._choices.started(0):
+            return data
+        taken = self._alike(data, chunks)
+        if taken:
+            return data[taken:]
+        return self._forward(data, chunks) if self._native else self._plain(data, chunks)
+
+    def _alike(self, data: bytes, chunks: list[Chunk]) -> int:
+        """Takes the events at the start of `data` that are like one that was judged; returns their size."""
+        mould = self._mould
+        if mould is None:
+            if not self._mould_tries or not (self._native or self._plain_tries):
+                return 0
+            mould = self._mould = (_clean_mould if self._native else plain_mould)(data, self._opening)
+            if mould is None:
+                return 0
+        taken, told = read_alike(data, mould)
+        if not taken or (self._native and taken < len(data) and _clean_mould(data[taken:], self._opening) is not None):
+            self._mould = None
+            self._mould_tries -= 1
+            return 0
+        self._mould_tries = _MOULD_TRIES
+        if told is not None:
+            chunks.append(Chunk([], prefix=self._prefix, wire=told))
+        return taken
 
     def _forward(self, data: bytes, chunks: list[Chunk]) -> bytes:
         """The native lane: takes the clean events at the start of `data`, returns what is left to be decoded."""
@@ -145,7 +173,7 @@ class ChatDecoder:
             self._fixed = first.end() - len(first[1]) - len(first[2] or b"")
         taken = tails if end == len(tails) else tails[:end]
         padding = sum(map(len, _PADDINGS.findall(taken))) if self._padded else 0
-        return _length(taken) - events * self._fixed - padding
+        return length_of(taken) - events * self._fixed - padding
 
     def _decode(self, data: bytes, chunks: list[Chunk]) -> None:
         """The decoding lane."""
@@ -265,6 +293,7 @@ class ChatDecoder:
             return
         self._prefix = payload[:cut]
         self._opening = b"data: " + self._prefix
+        self._mould = None
 
     def _fail(self, error: UpstreamError, chunks: list[Chunk]) -> None:
         self._ended = True
@@ -281,12 +310,23 @@ def _failure(top: dict[str, Raw], to: Deployment) -> UpstreamError | None:
     return None
 
 
-def _length(text: bytes) -> int:
-    """Characters of UTF-8 text in which each JSON escape counts as the one character it stands for."""
-    length = len(text) if text.isascii() else len(text.decode())
-    if b"\\" in text:
-        length -= sum([len(escape) - 1 for escape in _ESCAPE.findall(text)])
-    return length
+def _clean_mould(data: bytes, opening: bytes) -> Mould | None:
+    """The mould of the first event of `data`, if it is clean; what the pattern admits in its place is clean as well."""
+    match = _ONE_CLEAN_EVENT.match(data, len(opening))
+    if match is None or not data.startswith(opening):
+        return None
+    padded = match[2] is not None
+    start, end = data[: match.start(1)], data[match.end(2 if padded else 1) : match.end() - 2]
+    middle = data[match.end(1) : match.start(2)] if padded else b""
+    return Mould(
+        start=start,
+        middle=middle,
+        end=end,
+        told_start=start[len(opening) :],
+        told_middle=middle.replace(_NULL_USAGE, b"}]"),
+        told_end=end.replace(_NULL_USAGE, b"}]"),
+        whole=True,
+    )
 
 
 def _is_utf8(data: bytes) -> bool:
