@@ -219,7 +219,8 @@ class HttpRequest(msgspec.Struct, frozen=True):
 class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of each request field at one mapping, worked out once per snapshot.
 
-    `untouched`: fields sent as the caller wrote them. `rename`: sent under another name. `listed`: left out and told.
+    `untouched`: fields sent as the caller wrote them. `plain`: a request of nothing but these is sent as it is, but for
+    the model's name. `rename`: sent under another name. `listed`: left out and told.
     `clamp`: maxima. `force`: name → JSON text, always sent. `pass_unknown`: fields nobody knows are sent on.
     `fixed`: of the listed ones, the one value that is sent all the same. `reasoning`: the style in which reasoning is
     asked for. `rewrites_messages`: a quirk looks at every message.
@@ -247,6 +248,7 @@ class ParameterPlan(msgspec.Struct, frozen=True, kw_only=True):
     takes: frozenset[str] = frozenset()
     types: tuple[str, ...] = ()
     samples: Literal["", "at_none", "by_default"] = ""
+    plain: frozenset[str] = frozenset()
 
     def takes_type(self, kind: str) -> bool:
         """Whether a part, tool or tool choice of this type is sent on."""

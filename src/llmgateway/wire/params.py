@@ -5,6 +5,7 @@ A parameter is sent as it is, renamed, clamped, forced, or (harmless ones only) 
 loss would change the answer are never left out: `plan` sends such a request elsewhere.
 """
 
+from collections.abc import Set
 from typing import Final, Literal
 
 from llmgateway.domain.chat import REQUEST_FIELDS, Chat
@@ -103,20 +104,17 @@ def compile_parameters(
     listed = (set(policy.drop) & HARMLESS) | (HARMLESS - fields) | (refuse & {"service_tier"})
     fixed = _fixed(mapping, listed)
     listed |= fixed.keys()
-    touched = OURS | CONSUMED | listed | policy.rename.keys() | policy.clamp.keys() | policy.force.keys()
-    style = style_named(provider.quirks)
-    if style or "reasoning" in mapping.lacks:
-        touched |= {"reasoning_effort"}
+    untouched = _untouched(provider, mapping, listed)
     missing = vocabulary.lacks | ((vocabulary.rare | lacks) - mapping.has) | mapping.lacks
     return ParameterPlan(
-        untouched=(REQUEST_FIELDS - touched) | set(policy.takes),
+        untouched=untouched,
         rename=policy.rename,
         listed=frozenset(listed),
         clamp=policy.clamp,
         force=policy.force,
         pass_unknown=pass_unknown,
         fixed=fixed,
-        reasoning=style,
+        reasoning=style_named(provider.quirks),
         rewrites_messages=not REWRITES_MESSAGES.isdisjoint(provider.quirks),
         lacks=missing - words - emulates,
         refuse=refuse,
@@ -125,7 +123,26 @@ def compile_parameters(
         takes=frozenset(policy.takes),
         types=policy.types,
         samples=_samples(provider.quirks) if fixed else "",
+        plain=_plain(provider, untouched),
     )
+
+
+def _untouched(provider: Provider, mapping: Mapping, listed: Set[str]) -> frozenset[str]:
+    policy = provider.parameters
+    touched = OURS | CONSUMED | listed | policy.rename.keys() | policy.clamp.keys() | policy.force.keys()
+    if style_named(provider.quirks) or "reasoning" in mapping.lacks:
+        touched |= {"reasoning_effort"}
+    return frozenset((REQUEST_FIELDS - touched) | set(policy.takes))
+
+
+def _plain(provider: Provider, untouched: Set[str]) -> frozenset[str]:
+    """Fields that need no look at a provider which takes messages and tools as they are."""
+    if provider.parameters.force or not REWRITES_MESSAGES.isdisjoint(provider.quirks):
+        return frozenset()
+    looked_at = OURS | {"stream", "response_format"}
+    if "tool_choice_any" in provider.quirks:
+        looked_at |= {"tool_choice"}
+    return frozenset([*(untouched - looked_at), "model", "messages", "tools"])
 
 
 def breakpoints(chat: Chat) -> list[str]:

@@ -17,6 +17,7 @@ from llmgateway.wire.openai_chat.reasoning import say_reasoning
 from llmgateway.wire.params import CONSUMED, OURS
 from llmgateway.wire.sampling import takes_fixed
 
+_SEARCH: Final = "web_search"
 _INCLUDE_USAGE: Final = Raw(b'{"include_usage":true}')
 _INCLUDE_USAGE_PLAIN: Final = Raw(b'{"include_usage":true,"include_obfuscation":false}')
 _TOOLS: Final = msgspec.json.Decoder(list[Raw])
@@ -25,10 +26,14 @@ _TOOLS: Final = msgspec.json.Decoder(list[Raw])
 def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
     """The request ready for the wire, and the parameters that were left out."""
     plan = to.parameters
+    traits = chat.traits
+    if plan.plain.issuperset(chat.raw) and not traits.rebuild and not traits.foreign and _SEARCH not in traits.needs:
+        own = {**chat.raw, "model": Raw(msgspec.json.encode(to.mapping.upstream))}
+        return HttpRequest(to.origin, to.head, msgspec.json.encode(own)), ()
     dropped: list[str] = []
     body: dict[str, Raw] = {}
     untouched = plan.untouched
-    rebuild = chat.traits.rebuild or plan.rewrites_messages
+    rebuild = traits.rebuild or plan.rewrites_messages
     for name, span in chat.raw.items():
         if name in untouched:
             body[name] = span
