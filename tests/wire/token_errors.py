@@ -90,7 +90,7 @@ def _measured(recording: Recording, protocol: str) -> Measured | None:
     chat = read_request(json.dumps({**ours, "model": model}).encode())
     if chat.traits.foreign or "web_search" in chat.traits.needs:
         return None
-    tally = tally_of(chat.request)
+    tally = tally_of(chat)
     provider = _PROVIDERS.get(recording.provider, recording.provider)
     family = family_of(Mapping(provider=provider, model=model, upstream=model), protocol=protocol)
     text = _text_alone(answer) or ""

@@ -5,7 +5,8 @@ Only what the gateway acts on or must check is typed here; the caller's own top-
 field. Checks that need more than one field, and everything about the wire, are left to the ingress codec.
 """
 
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -169,19 +170,20 @@ class Traits(Struct, frozen=True):
     `needs`: capability → JSON path of the field that asks for it. `prompt_bytes` feeds the token estimate.
     `rebuild`: messages must be rewritten before they are sent (a missing content, reasoning members).
     `foreign`: part, tool and tool choice types that only rows which take them may see, each with its path.
+    `messages`: how many there are.
     """
 
     needs: dict[str, str]
     prompt_bytes: int
     rebuild: bool
     foreign: tuple[tuple[str, str], ...]
+    messages: int
 
 
 class ChatRequest(Struct, frozen=True, kw_only=True):
-    """The typed view of a request body."""
+    """The typed view of a request body, but for its messages."""
 
     model: Annotated[str, Meta(min_length=1, max_length=1024)]
-    messages: Annotated[list[Message], Meta(min_length=1)]
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     frequency_penalty: Penalty | None = None
@@ -232,12 +234,34 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     models: Annotated[list[str], Meta(max_length=64)] | None = None
 
 
-class Chat(Struct, frozen=True):
+class ChatBody(ChatRequest, frozen=True, kw_only=True):
+    """The typed view of a whole body."""
+
+    messages: Annotated[list[Message], Meta(min_length=1)]
+
+
+class Chat(Struct, frozen=True, dict=True):
     """A checked request: the typed view, what it needs, and the caller's own top-level spans (nulls removed)."""
 
     request: ChatRequest
     traits: Traits
     raw: JsonObject
+
+    @cached_property
+    def messages(self) -> list[Message]:
+        """The typed messages, decoded when they are first looked at: most are only forwarded."""
+        return _MESSAGES.decode(self.raw["messages"])
+
+    def knowing(self, messages: list[Message]) -> "Chat":
+        """Itself, told what its messages are; they say what its span of them says."""
+        vars(self)["messages"] = messages
+        return self
+
+    def asking(self, request: ChatRequest, *, raw: JsonObject | None = None) -> "Chat":
+        """The same messages, and what is asked about them in other words."""
+        chat = msgspec.structs.replace(self, request=request, raw=self.raw if raw is None else raw)
+        vars(chat).update(vars(self))
+        return chat
 
     @property
     def streamed(self) -> bool:
@@ -254,5 +278,5 @@ class Chat(Struct, frozen=True):
         return self.request.max_completion_tokens or self.request.max_tokens
 
 
-REQUEST_FIELDS: frozenset[str] = frozenset(ChatRequest.__struct_fields__)
-DECODER = msgspec.json.Decoder(ChatRequest)
+REQUEST_FIELDS: frozenset[str] = frozenset(ChatBody.__struct_fields__)
+_MESSAGES: Final = msgspec.json.Decoder(list[Message])

@@ -78,7 +78,7 @@ def without_filters(chat: Chat, plan: RoutePlan) -> Chat:
     if silent and request.no_reasoning and all(_understands_none(to) for to in plan.deployments):
         effort, raw["reasoning_effort"] = "none", _NONE
     bare = msgspec.structs.replace(request, free_models_only=None, no_reasoning=None, reasoning_effort=effort)
-    return msgspec.structs.replace(chat, request=bare, raw=raw)
+    return chat.asking(bare, raw=raw)
 
 
 def _unfit(chat: Chat, offer: Offer, *, project: Project, size: Size) -> Excluded | None:

@@ -74,23 +74,23 @@ def unhindered(chat: Chat, hurdles: Hurdles) -> bool:
 
 def _at_most(chat: Chat) -> int:
     """Tokens that the text of a prompt cannot exceed: one for each byte, and what wraps each message."""
-    return chat.traits.prompt_bytes + 4 * len(chat.request.messages)
+    return chat.traits.prompt_bytes + 4 * chat.traits.messages
 
 
 class Size:
     """How long a prompt is: at most (`bound`; with media it has none), and by an estimate, made when it matters."""
 
-    __slots__ = ("_request", "_tally", "bound")
+    __slots__ = ("_chat", "_tally", "bound")
 
     def __init__(self, chat: Chat) -> None:
-        self._request = chat.request
+        self._chat = chat
         self._tally: Tally | None = None
         self.bound = _at_most(chat) if _MEDIA.isdisjoint(chat.traits.needs) else inf
 
     def at(self, to: Deployment) -> int:
         """Prompt tokens at a deployment; the text is read once for all of them."""
         if self._tally is None:
-            self._tally = tally_of(self._request)
+            self._tally = tally_of(self._chat)
         return prompt_tokens(self._tally, family=family_of(to.mapping, protocol=to.protocol))
 
 

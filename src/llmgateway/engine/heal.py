@@ -81,7 +81,7 @@ class Healer:
     def decoder(self, codec: Upstream, *, chat: Chat, to: Deployment) -> Decoder:
         """The codec's decoder with the content held back; nothing is forwarded, since nobody would read it."""
         request = msgspec.structs.replace(chat.request, stream=None)
-        return _HealingDecoder(codec.decoder(chat=msgspec.structs.replace(chat, request=request), to=to), self)
+        return _HealingDecoder(codec.decoder(chat=chat.asking(request), to=to), self)
 
     def whole(self, chunk: Chunk) -> Chunk:
         """The same answer, each choice's content put right."""

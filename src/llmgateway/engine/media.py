@@ -85,7 +85,7 @@ def _to_fetch(place: _Place, to: Deployment) -> bool:
 
 def _places(chat: Chat) -> Iterator[_Place]:
     """Every image, and every file that is data or a URL."""
-    for message, one in enumerate(chat.request.messages):
+    for message, one in enumerate(chat.messages):
         if isinstance(one.content, list):
             for index, part in enumerate(one.content):
                 where = f"messages[{message}].content[{index}]"
@@ -96,7 +96,7 @@ def _places(chat: Chat) -> Iterator[_Place]:
 
 
 def _with_data(chat: Chat, contents: list[tuple[_Place, str]]) -> Chat:
-    messages = list(chat.request.messages)
+    messages = list(chat.messages)
     spans = _MESSAGES.decode(chat.raw["messages"])
     by_message: dict[int, list[tuple[_Place, str]]] = {}
     for place, url in contents:
@@ -109,11 +109,8 @@ def _with_data(chat: Chat, contents: list[tuple[_Place, str]]) -> Chat:
             parts[place.part] = _part(parts[place.part], place.kind, url)
         spans[message]["content"] = Raw(msgspec.json.encode(content))
         messages[message] = msgspec.structs.replace(messages[message], content=parts)
-    return msgspec.structs.replace(
-        chat,
-        request=msgspec.structs.replace(chat.request, messages=messages),
-        raw={**chat.raw, "messages": Raw(msgspec.json.encode(spans))},
-    )
+    raw = {**chat.raw, "messages": Raw(msgspec.json.encode(spans))}
+    return msgspec.structs.replace(chat, raw=raw).knowing(messages)
 
 
 def _part(part: Part, kind: str, url: str) -> Part:

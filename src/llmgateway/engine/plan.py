@@ -182,7 +182,7 @@ def _compared(ask: Ask, fitting: Sequence[Fitting]) -> Field:
         fitting,
         volume=volume_of(
             policy,
-            prompt_tokens=estimate_prompt(chat.traits.prompt_bytes, messages=len(request.messages)),
+            prompt_tokens=estimate_prompt(chat.traits.prompt_bytes, messages=chat.traits.messages),
             output_limit=chat.output_limit,
             choices=request.n or 1,
         ),

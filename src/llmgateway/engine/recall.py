@@ -132,7 +132,7 @@ class Recall:
             return chat
         found = {
             index: encoded
-            for index, message in enumerate(chat.request.messages)
+            for index, message in enumerate(chat.messages)
             if message.tool_calls and not message.reasoning_details
             for encoded in (self._recalled(message, project, to),)
             if encoded is not None
@@ -170,14 +170,14 @@ def _sealed(detail: dict[str, Any]) -> bool:
 
 
 def _with_details(chat: Chat, found: dict[int, bytes]) -> Chat:
-    messages = list(chat.request.messages)
+    messages = list(chat.messages)
     spans = _MESSAGES.decode(chat.raw["messages"])
     for index, encoded in found.items():
         messages[index] = msgspec.structs.replace(messages[index], reasoning_details=_DETAILS.decode(encoded))
         spans[index]["reasoning_details"] = Raw(encoded)
-    return msgspec.structs.replace(
+    refilled = msgspec.structs.replace(
         chat,
-        request=msgspec.structs.replace(chat.request, messages=messages),
         traits=msgspec.structs.replace(chat.traits, rebuild=True),
         raw={**chat.raw, "messages": Raw(msgspec.json.encode(spans))},
     )
+    return refilled.knowing(messages)

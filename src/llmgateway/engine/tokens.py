@@ -109,13 +109,13 @@ def prompt_tokens(tally: Tally, *, family: Family) -> int:
 
 def estimate_chat(chat: Chat, *, mapping: Mapping, protocol: str = "") -> int:
     """Prompt tokens of a request at one mapping, counted with care."""
-    return prompt_tokens(tally_of(chat.request), family=family_of(mapping, protocol=protocol))
+    return prompt_tokens(tally_of(chat), family=family_of(mapping, protocol=protocol))
 
 
-def tally_of(request: ChatRequest) -> Tally:
+def tally_of(chat: Chat) -> Tally:
     """One reading of a whole request; what many families make of it is then arithmetic."""
-    seen = _Seen()
-    for message in request.messages:
+    seen, request = _Seen(), chat.request
+    for message in chat.messages:
         seen.message(message)
     for tool in request.tools or ():
         seen.tool(tool)
@@ -127,7 +127,7 @@ def tally_of(request: ChatRequest) -> Tally:
         named = shape.json_schema
         wanted = [named.name, named.description or "", *_spans(named.schema)]
     return Tally(
-        messages=len(request.messages),
+        messages=chat.traits.messages,
         text=_counted(seen.texts),
         tools=seen.tools,
         schema=_counted(seen.schemas) + 2 * len(seen.schemas),

@@ -147,7 +147,7 @@ def _plain(provider: Provider, untouched: Set[str]) -> frozenset[str]:
 
 def breakpoints(chat: Chat) -> list[str]:
     """Where the caller set breakpoints of the prompt cache, for protocols that have no word for them."""
-    parts = [message.content for message in chat.request.messages if isinstance(message.content, list)]
+    parts = [message.content for message in chat.messages if isinstance(message.content, list)]
     found = {"messages[].content[].cache_control": any(part.cache_control for content in parts for part in content)}
     found["tools[].cache_control"] = any(tool.cache_control for tool in chat.request.tools or ())
     return [path for path, there in found.items() if there]

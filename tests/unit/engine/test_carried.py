@@ -38,7 +38,7 @@ class Replaying(OpenAIChat):
 
     @property
     def replayed(self) -> list[JsonObject] | None:
-        return self.seen[-1].request.messages[1].reasoning_details
+        return self.seen[-1].messages[1].reasoning_details
 
 
 def claude() -> Snapshot:

@@ -136,7 +136,7 @@ def to(protocol: Protocol = "openai-chat", **fields: Any) -> Deployment:
 
 def agreeing(chat: Chat) -> list[Any]:
     """The parts of the last message as the typed view has them; the raw spans must say the same."""
-    parts = chat.request.messages[-1].content
+    parts = chat.messages[-1].content
     assert isinstance(parts, list)
     raw = msgspec.convert(msgspec.json.decode(chat.raw["messages"])[-1]["content"], list[Part])
     assert raw == parts

@@ -54,7 +54,7 @@ def asking(*calls: str, **members: Any) -> Chat:
 
 def details(chat: Chat) -> Any:
     """Of the assistant's message, in the typed view; the raw span must say the same."""
-    typed = chat.request.messages[1].reasoning_details
+    typed = chat.messages[1].reasoning_details
     raw = msgspec.json.decode(chat.raw["messages"])[1].get("reasoning_details")
     plain = None if typed is None else msgspec.json.decode(msgspec.json.encode(typed))
     assert plain == raw

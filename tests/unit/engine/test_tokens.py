@@ -83,7 +83,7 @@ def test_of_a_long_text_slices_stand_for_the_whole() -> None:
 def test_many_texts_that_are_long_together_are_read_in_slices_too() -> None:
     each = ENGLISH * 10
     many = chat(messages=[{"role": "user", "content": each}] * 100)
-    assert tally_of(many.request).text == pytest.approx(100 * count_text(each), rel=0.02)
+    assert tally_of(many).text == pytest.approx(100 * count_text(each), rel=0.02)
 
 
 def test_the_cheap_rule_is_four_characters_a_token_and_four_tokens_a_message() -> None:
@@ -117,7 +117,7 @@ def test_calls_results_tools_and_schemas_count() -> None:
         response_format={"type": "json_schema", "json_schema": {"name": "answer", "schema": json.loads(SCHEMA)}},
         reasoning_effort="low",
     )
-    tally = tally_of(whole.request)
+    tally = tally_of(whole)
     assert (tally.messages, tally.tools, tally.calls, tally.thinks) == (3, 1, 1, True)
     assert tally.schema > 15
     assert tally.format > 15
@@ -125,7 +125,7 @@ def test_calls_results_tools_and_schemas_count() -> None:
 
 
 def test_functions_of_the_older_form_are_tools() -> None:
-    tally = tally_of(chat(functions=[{"name": "weather", "parameters": json.loads(SCHEMA)}]).request)
+    tally = tally_of(chat(functions=[{"name": "weather", "parameters": json.loads(SCHEMA)}]))
     assert tally.tools == 1
     assert tally.schema > 15
 
@@ -138,7 +138,7 @@ def test_hidden_reasoning_is_known_by_its_bytes() -> None:
         "extra_content": {"google": {"thought_signature": "y"}},
     }
     told = {"role": "assistant", "content": "", "reasoning_details": [detail], "tool_calls": [call]}
-    tally = tally_of(chat(messages=[told, {"role": "tool", "tool_call_id": "c", "content": ""}]).request)
+    tally = tally_of(chat(messages=[told, {"role": "tool", "tool_call_id": "c", "content": ""}]))
     assert tally.hidden == 1000 + len('{"thought_signature": "y"}')
 
 
@@ -149,7 +149,7 @@ def test_media_count_by_part() -> None:
         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
         {"type": "text", "text": "What is this?"},
     ]
-    tally = tally_of(chat(messages=[{"role": "user", "content": parts}]).request)
+    tally = tally_of(chat(messages=[{"role": "user", "content": parts}]))
     assert tally.pictures == (Picture(low=True),)
     assert (tally.files, tally.audio) == (1, 1)
     family = family_of(mapping("gpt-4o"))

@@ -107,6 +107,14 @@ def test_a_fault_deep_inside_names_its_path(members: dict[str, Any], param: str,
     assert (error.param, error.kind) == (param, kind)
 
 
+@pytest.mark.parametrize(("members", "param", "kind"), DEEP, ids=[param for _, param, _ in DEEP])
+def test_a_fault_in_a_large_request_is_told_in_the_same_words(
+    members: dict[str, Any], param: str, kind: object
+) -> None:
+    error = refused(body(metadata={"long": "x" * 10_000}, **members))
+    assert (error.param, error.kind, error.message) == (param, kind, refused(body(**members)).message)
+
+
 @pytest.mark.parametrize("name", ["model", "messages"])
 def test_a_missing_field_is_named(name: str) -> None:
     source = {"model": "m", "messages": [MESSAGE]}
@@ -170,7 +178,7 @@ def test_the_newer_name_of_the_token_limit_wins() -> None:
 
 def test_whole_characters_are_left_as_they_are_and_halves_are_replaced() -> None:
     source = rb'{"model":"m","messages":[{"role":"user","content":"\ud83d\ude00 \ud83d \\ud83d"}]}'
-    assert read_request(source).request.messages[0].content == "\U0001f600 � \\ud83d"
+    assert read_request(source).messages[0].content == "\U0001f600 � \\ud83d"
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

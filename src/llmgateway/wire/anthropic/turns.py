@@ -57,9 +57,9 @@ def conversation(chat: Chat, *, system_turns: bool) -> Conversation:
     """`system_turns`: the model takes system messages amid the turns."""
     builder = _Builder(system_turns)
     spans = _SPANS.decode(chat.raw["messages"])
-    for message, span in zip(chat.request.messages, spans, strict=True):
+    for message, span in zip(chat.messages, spans, strict=True):
         builder.add(message, span)
-    return builder.result(chat.request.messages)
+    return builder.result(chat.messages)
 
 
 class _Builder:

@@ -49,7 +49,7 @@ class Conversation:
         self._members: dict[str, Raw] = {}
         turns: list[tuple[str, Blocks]] = []
         spans = _MESSAGES.decode(chat.raw["messages"])
-        for index, (message, members) in enumerate(zip(chat.request.messages, spans, strict=True)):
+        for index, (message, members) in enumerate(zip(chat.messages, spans, strict=True)):
             self._note_members(message, members)
             self._members = members
             if message.role in ("system", "developer"):

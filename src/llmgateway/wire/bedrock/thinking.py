@@ -98,7 +98,7 @@ def _claude(
     if budget is None and family.adaptive:
         return Reasoned(_adaptive(chat, effort, family), on=True)
     tokens = _tokens(chat, effort, budget, to=to, family=family)
-    messages = chat.request.messages
+    messages = chat.messages
     barred = forced or messages[-1].role == "assistant" or _unsigned_loop(messages)
     if not family.budget or barred or tokens < _SMALLEST:
         return off

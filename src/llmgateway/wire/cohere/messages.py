@@ -33,7 +33,7 @@ def read_messages(chat: Chat, *, dropped: dict[str, None]) -> list[Body]:
     pictures: list[Body] = []
     functions = 0
     spans = _MESSAGES.decode(chat.raw["messages"])
-    for index, (message, members) in enumerate(zip(chat.request.messages, spans, strict=True)):
+    for index, (message, members) in enumerate(zip(chat.messages, spans, strict=True)):
         for name in [name for name in members.keys() - _MEMBERS if bytes(members[name]) not in _EMPTY]:
             dropped[f"messages[].{name[:100]}"] = None
         if message.name is not None and message.role != "function":

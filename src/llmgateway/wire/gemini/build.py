@@ -37,7 +37,7 @@ _DEFAULT_TIERS: Final = frozenset(("auto", "default"))
 def build_request(chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
     """The request ready for the wire, and the parameters that were left out. Raises UpstreamError."""
     family = family_of(to.mapping.upstream)
-    contents = Contents(chat.request.messages, family=family, beside=beside_of(chat))
+    contents = Contents(chat.messages, family=family, beside=beside_of(chat))
     dropped = [*_unsaid(chat, to), *breakpoints(chat)]
     instruction = instruction_of(chat, to=to)
     texts = [*contents.system, *([instruction] if instruction else [])]

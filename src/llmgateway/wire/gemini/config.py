@@ -44,7 +44,7 @@ def generation_config(chat: Chat, *, to: Deployment, family: Family, dropped: li
     _shape(chat, to, family, config)
     steps: tuple[Callable[..., None], ...] = (_medium, _image, _resolution)
     for step in steps:
-        step(request, to, config, dropped)
+        step(chat, to, config, dropped)
     thinking, unfollowed = thinking_config(chat, family=family)
     if thinking:
         config["thinkingConfig"] = thinking
@@ -80,9 +80,9 @@ def _shape(chat: Chat, to: Deployment, family: Family, config: dict[str, Any]) -
         config["responseSchema"] = reduced(schema)
 
 
-def _medium(request: ChatRequest, to: Deployment, config: dict[str, Any], dropped: list[str]) -> None:
+def _medium(chat: Chat, to: Deployment, config: dict[str, Any], dropped: list[str]) -> None:
     """Speech models speak and write nothing beside, so that OpenAI's ["text", "audio"] is sound alone."""
-    modalities = request.modalities
+    request, modalities = chat.request, chat.request.modalities
     if modalities is None and request.audio is None:
         return
     if "audio" not in (modalities or ()):
@@ -105,8 +105,8 @@ def _medium(request: ChatRequest, to: Deployment, config: dict[str, Any], droppe
     config["speechConfig"] = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": audio.voice}}}
 
 
-def _image(request: ChatRequest, to: Deployment, config: dict[str, Any], dropped: list[str]) -> None:
-    image = request.image_config
+def _image(chat: Chat, to: Deployment, config: dict[str, Any], dropped: list[str]) -> None:
+    image = chat.request.image_config
     if image is None:
         return
     form: dict[str, Any] = {}
@@ -127,11 +127,11 @@ def _image(request: ChatRequest, to: Deployment, config: dict[str, Any], dropped
         config.setdefault("seed", image.seed)
 
 
-def _resolution(request: ChatRequest, to: Deployment, config: dict[str, Any], dropped: list[str]) -> None:
+def _resolution(chat: Chat, to: Deployment, config: dict[str, Any], dropped: list[str]) -> None:
     """Google sees all images of a request equally well, so that only a detail that all of them ask for can be told."""
     details = {
         part.image_url.detail or "auto"
-        for message in request.messages
+        for message in chat.messages
         if isinstance(message.content, list)
         for part in message.content
         if part.image_url is not None

@@ -125,7 +125,9 @@ def _ours(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str]) 
 def _tools(chat: Chat, to: Deployment, body: dict[str, Raw], dropped: list[str]) -> None:
     """Functions as they are; a web_search tool becomes `web_search_options`, which is how this protocol says it."""
     tools = chat.request.tools or []
-    search = next((tool for tool in tools if tool.type == "web_search"), None)
+    search = None
+    if "web_search" in chat.traits.needs:
+        search = next((tool for tool in tools if tool.type == "web_search"), None)
     if search is None:
         body["tools"] = chat.raw["tools"]
         return

@@ -34,16 +34,16 @@ def rewritten(chat: Chat, span: Raw, to: Deployment, dropped: list[str]) -> list
     """The messages as the provider takes them."""
     messages = MESSAGES.decode(span)
     quirks = to.provider.quirks
-    for message, typed in zip(messages, chat.request.messages, strict=True):
+    for message, typed in zip(messages, chat.messages, strict=True):
         if typed.content is None and typed.role in _ROLES_WITH_CONTENT:
             message["content"] = _EMPTY
         if typed.reasoning is not None or typed.reasoning_content is not None or typed.reasoning_details:
             _replay(message, typed, to, dropped)
     if not to.parameters.rewrites_messages:
         return messages
-    for message, typed in zip(messages, chat.request.messages, strict=True):
+    for message, typed in zip(messages, chat.messages, strict=True):
         _quirks_of_one(message, typed, quirks, dropped)
-    if "prefix" in quirks and chat.request.messages[-1].role == "assistant":
+    if "prefix" in quirks and chat.messages[-1].role == "assistant":
         messages[-1].setdefault("prefix", _TRUE)
     return _alternating(messages) if "alternating" in quirks else messages
 

@@ -12,37 +12,93 @@ import msgspec
 from msgspec import Raw
 
 from llmgateway.domain import chat
-from llmgateway.domain.chat import DECODER, REQUEST_FIELDS, Chat, ChatRequest
+from llmgateway.domain.chat import REQUEST_FIELDS, Chat, ChatBody, ChatRequest, Message
 from llmgateway.domain.errors import INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER, GatewayError
+from llmgateway.wire.openai_chat.glance import KnownTools, PlainMessages, PlainTools, plain_messages
 from llmgateway.wire.openai_chat.traits import read_traits
 from llmgateway.wire.spans import without_lone_surrogates
 
+_BODY: Final = msgspec.json.Decoder(ChatBody)
+_REST: Final = msgspec.json.Decoder(ChatRequest)
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _ANYTHING: Final = msgspec.json.Decoder()
 _BOM: Final = b"\xef\xbb\xbf"
-_NULL: Final = b"null"
+_NULL: Final = Raw(b"null")
+_LARGE_BYTES: Final = 4_096
 _WHERE: Final = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
+_TOOLS: Final = KnownTools()
 
 
 def read_request(body: bytes) -> Chat:
     """The checked request. Raises GatewayError INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER."""
+    if len(body) < _LARGE_BYTES:
+        return read_at_once(body)
+    try:
+        spans = _SPANS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return read_at_once(body)
+    return read_apart(spans, tools=_TOOLS) or read_at_once(body, spans=spans)
+
+
+def read_apart(spans: dict[str, Raw], *, tools: KnownTools) -> Chat | None:
+    """A request with plain messages, of which nothing is kept but their span; None for any other, and where a type is
+    wrong. Raises GatewayError only where `read_at_once` raises the same.
+    """
+    spans = _without_nulls(spans)
+    messages = plain_messages(spans["messages"]) if "messages" in spans else None
+    if messages is None:
+        return None
+    rest = spans.copy()
+    del rest["messages"]
+    known = tools.read(rest["tools"]) if "tools" in rest else None
+    if known is not None:
+        del rest["tools"]
+    try:
+        written = msgspec.json.encode(rest)
+        written.decode()
+        request = _REST.decode(written)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if known is not None:
+        request = msgspec.structs.replace(request, tools=known.tools)
+    return _checked(request, spans, messages=messages, tools=known)
+
+
+def read_at_once(body: bytes, *, spans: dict[str, Raw] | None = None) -> Chat:
+    """Any request. `spans`: those of the body, where they are known."""
     if body.startswith(_BOM):
         body = body[3:]
     try:
         if not body.isascii():
             body.decode()  # spans that nobody reads go out as they came in
-        request = DECODER.decode(body)
-        spans = _SPANS.decode(body)
+        request = _BODY.decode(body)
+        if spans is None:
+            spans = _SPANS.decode(body)
     except msgspec.ValidationError as error:
         return _second_look(body, error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _mended(body, error)
-    spans = {name: span for name, span in spans.items() if len(span) != 4 or bytes(span) != _NULL}
-    if len(spans) > len(request.__struct_fields__) + 256:
+    return _checked(request, _without_nulls(spans), messages=request.messages).knowing(request.messages)
+
+
+def _checked(
+    request: ChatRequest,
+    spans: dict[str, Raw],
+    *,
+    messages: list[Message] | PlainMessages,
+    tools: PlainTools | None = None,
+) -> Chat:
+    if len(spans) > len(REQUEST_FIELDS) + 256:
         raise GatewayError(INVALID_VALUE, "Too many fields: at most 256 unknown top-level fields are forwarded.")
     _check_unknown(spans)
-    return Chat(request, read_traits(request), _tidied(request, spans))
+    return Chat(request, read_traits(request, messages=messages, tools=tools), _tidied(request, spans))
+
+
+def _without_nulls(spans: dict[str, Raw]) -> dict[str, Raw]:
+    if _NULL in spans.values():
+        return {name: span for name, span in spans.items() if span != _NULL}
+    return spans
 
 
 def _second_look(body: bytes, error: msgspec.ValidationError) -> Chat:
@@ -54,7 +110,7 @@ def _second_look(body: bytes, error: msgspec.ValidationError) -> Chat:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
         return _mended(body, broken)
     try:
-        DECODER.decode(last_ones)
+        _BODY.decode(last_ones)
     except msgspec.ValidationError as remaining:
         raise _refusal(remaining) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:

@@ -5,8 +5,9 @@ Each capability is noted with the JSON path that asked for it, so that a refusal
 
 from typing import Final
 
-from llmgateway.domain.chat import ChatRequest, Message, Part, Tool, Traits
+from llmgateway.domain.chat import ChatRequest, Function, Message, Part, Tool, Traits
 from llmgateway.domain.errors import INVALID_VALUE, MISSING_PARAMETER, GatewayError
+from llmgateway.wire.openai_chat.glance import PlainMessages, PlainTools
 
 _PART_MEMBER: Final = {
     "text": "text",
@@ -31,28 +32,42 @@ class _Pass:
         self.foreign: list[tuple[str, str]] = []
 
 
-def read_traits(request: ChatRequest) -> Traits:
-    """Raises GatewayError for what no provider could take."""
+def read_traits(
+    request: ChatRequest, *, messages: list[Message] | PlainMessages, tools: PlainTools | None = None
+) -> Traits:
+    """Raises GatewayError for what no provider could take. `tools`: the request's own, if they are plain."""
     seen = _Pass()
-    for index, message in enumerate(request.messages):
-        content = message.content
+    if isinstance(messages, PlainMessages):
+        count, seen.bytes = messages.count, messages.characters
+    else:
+        count = len(messages)
+        _messages(messages, seen)
+    _options(request, seen)
+    if request.tools:
+        if tools is None:
+            _tools(request.tools, seen)
+        else:
+            seen.needs["tools"] = "tools"
+            seen.bytes += tools.characters
+    if request.functions:
+        seen.needs["tools"] = "functions"
+    _tool_choice(request, seen)
+    _reasoning(request, seen)
+    return Traits(seen.needs, seen.bytes, seen.rebuild, tuple(seen.foreign), count)
+
+
+def _messages(messages: list[Message], seen: _Pass) -> None:
+    for index, message in enumerate(messages):
+        content, role = message.content, message.role
         if content is None:
-            if message.role in _CONTENT_REQUIRED:
+            if role in _CONTENT_REQUIRED:
                 seen.rebuild = True
         elif isinstance(content, str):
             seen.bytes += len(content)
         else:
             _parts(content, f"messages[{index}].content", seen)
-        if message.role in ("assistant", "tool", "function"):
-            _assistant_and_tool(message, f"messages[{index}]", seen)
-    _options(request, seen)
-    if request.tools:
-        _tools(request, seen)
-    if request.functions:
-        seen.needs["tools"] = "functions"
-    _tool_choice(request, seen)
-    _reasoning(request, seen)
-    return Traits(seen.needs, seen.bytes, seen.rebuild, tuple(seen.foreign))
+        if role not in _CONTENT_REQUIRED:
+            _assistant_and_tool(message, index, seen)
 
 
 def _parts(parts: list[Part], path: str, seen: _Pass) -> None:
@@ -61,8 +76,7 @@ def _parts(parts: list[Part], path: str, seen: _Pass) -> None:
         if member is None:
             seen.foreign.append((part.type, f"{path}[{index}].type"))
         elif getattr(part, member) is None:
-            param = f"{path}[{index}].{member}"
-            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+            raise _missing(f"{path}[{index}].{member}")
         elif part.text is not None:
             seen.bytes += len(part.text)
         need = _PART_NEEDS.get(part.type)
@@ -70,19 +84,16 @@ def _parts(parts: list[Part], path: str, seen: _Pass) -> None:
             seen.needs.setdefault(need, f"{path}[{index}].type")
 
 
-def _assistant_and_tool(message: Message, path: str, seen: _Pass) -> None:
+def _assistant_and_tool(message: Message, at: int, seen: _Pass) -> None:
     if message.role == "tool" and message.tool_call_id is None:
-        raise GatewayError(
-            MISSING_PARAMETER, f"Missing required parameter: '{path}.tool_call_id'.", param=f"{path}.tool_call_id"
-        )
+        raise _missing(f"messages[{at}].tool_call_id")
     if message.reasoning is not None or message.reasoning_content is not None or message.reasoning_details:
         seen.rebuild = True
     for index, call in enumerate(message.tool_calls or ()):
         if call.function is not None:
             seen.bytes += len(call.function.arguments)
         elif call.type in (None, "function"):
-            param = f"{path}.tool_calls[{index}].function"
-            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+            raise _missing(f"messages[{at}].tool_calls[{index}].function")
 
 
 def _options(request: ChatRequest, seen: _Pass) -> None:
@@ -100,8 +111,7 @@ def _options(request: ChatRequest, seen: _Pass) -> None:
     shape = request.response_format
     if shape is not None and shape.type != "text":
         if shape.type == "json_schema" and shape.json_schema is None:
-            param = "response_format.json_schema"
-            raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+            raise _missing("response_format.json_schema")
         needs[shape.type] = "response_format.type"
     for modality in request.modalities or ():
         if modality != "text":
@@ -112,26 +122,22 @@ def _options(request: ChatRequest, seen: _Pass) -> None:
         needs["streaming"] = "stream"
 
 
-def _tools(request: ChatRequest, seen: _Pass) -> None:
-    for index, tool in enumerate(request.tools or ()):
+def _tools(tools: list[Tool], seen: _Pass) -> None:
+    for index, tool in enumerate(tools):
         if tool.type == "function":
             if tool.function is None:
-                param = f"tools[{index}].function"
-                raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+                raise _missing(f"tools[{index}].function")
             seen.needs["tools"] = "tools"
-            seen.bytes += _weight(tool)
+            seen.bytes += _weight(tool.function)
         elif tool.type == "web_search":
             seen.needs["web_search"] = f"tools[{index}].type"
         else:
             seen.foreign.append((tool.type, f"tools[{index}].type"))
 
 
-def _weight(tool: Tool) -> int:
-    function = tool.function
-    if function is None:
-        return 0
-    schema = sum(len(span) + len(name) for name, span in (function.parameters or {}).items())
-    return len(function.name) + len(function.description or "") + schema
+def _weight(function: Function) -> int:
+    schema = function.parameters or {}
+    return len(function.name) + len(function.description or "") + sum(map(len, schema)) + sum(map(len, schema.values()))
 
 
 def _tool_choice(request: ChatRequest, seen: _Pass) -> None:
@@ -148,8 +154,7 @@ def _tool_choice(request: ChatRequest, seen: _Pass) -> None:
         seen.foreign.append((choice.type, "tool_choice.type"))
         return
     if choice.function is None:
-        param = "tool_choice.function"
-        raise GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)
+        raise _missing("tool_choice.function")
     names = {tool.function.name if tool.function is not None else tool.name for tool in request.tools or ()}
     if choice.function.name not in names:
         param = "tool_choice.function.name"
@@ -171,3 +176,7 @@ def _reasoning(request: ChatRequest, seen: _Pass) -> None:
         seen.needs["reasoning_max_tokens"] = "reasoning.max_tokens"
     elif (reasoning.effort or request.reasoning_effort) not in (None, "none"):
         seen.needs["reasoning"] = "reasoning.effort" if reasoning.effort else "reasoning_effort"
+
+
+def _missing(param: str) -> GatewayError:
+    return GatewayError(MISSING_PARAMETER, f"Missing required parameter: '{param}'.", param=param)

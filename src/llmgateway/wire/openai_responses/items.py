@@ -72,7 +72,7 @@ class _Writer:
         self._spans = _MESSAGES.decode(chat.raw["messages"])
 
     def items(self) -> list[Any]:
-        for place, message in enumerate(self._chat.request.messages):
+        for place, message in enumerate(self._chat.messages):
             if message.name is not None and message.role != "function":
                 self._drop("messages[].name")
             if not self._spans[place].keys() <= _KNOWN:

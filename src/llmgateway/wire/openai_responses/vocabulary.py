@@ -73,7 +73,7 @@ def prefers_responses(chat: Chat, *, search_variant: bool = False) -> str | None
     request = chat.request
     if request.reasoning is not None and request.reasoning.summary is not None:
         return "reasoning.summary"
-    for index, message in enumerate(request.messages):
+    for index, message in enumerate(chat.messages):
         if any(_is_encrypted(detail) for detail in message.reasoning_details or ()):
             return f"messages[{index}].reasoning_details"
     return None if search_variant else chat.traits.needs.get("web_search")
@@ -89,7 +89,7 @@ def chat_only(chat: Chat) -> str | None:
         return "seed"
     if request.audio is not None:
         return "audio"
-    heard = (index for index, message in enumerate(request.messages) if message.audio is not None)
+    heard = (index for index, message in enumerate(chat.messages) if message.audio is not None)
     return next((f"messages[{index}].audio" for index in heard), None)
 
 
