@@ -21,7 +21,6 @@ from llmgateway.wire.openai_chat.account import (
     ErrorMetadata,
     Metadata,
     RoutingEntry,
-    metadata_json,
     usage_json,
 )
 
@@ -32,6 +31,7 @@ _OUTCOMES: Final = {
     "tool_calls": "tool_calls",
     "content_filter": "content_filter",
 }
+_ENCODE: Final = msgspec.json.Encoder().encode
 _NOTHING: Final = Usage()
 _FREE: Final = Cost()
 _OK: Final = 200
@@ -72,9 +72,9 @@ def settle(exchange: Exchange, *, error: GatewayError | None = None, status: int
     metadata = None
     if error is not None and not exchange.relayed:
         if routing:
-            metadata = metadata_json(ErrorMetadata(exchange.facts.request_id, routing))
+            metadata = _ENCODE(ErrorMetadata(exchange.facts.request_id, routing))
     elif attempt is not None:
-        metadata = metadata_json(_metadata(exchange, attempt, routing))
+        metadata = _ENCODE(_metadata(exchange, attempt, routing))
     row = _exchange_row(exchange, attempt, told, usage or _NOTHING, cost, error, status, now_ns)
     return Settlement(LogRecord(row, tuple(rows)), usage_json(usage, cost) if usage is not None else None, metadata)
 

@@ -5,7 +5,6 @@ Written by hand, byte by byte, since it stands on every answer and money must co
 
 from typing import Final
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from llmgateway.domain.usage import Cost, Usage, decimal_usd
@@ -86,7 +85,8 @@ def _info(usage: Usage, cost: Cost | None) -> str:
 
 def usage_json(usage: Usage, cost: Cost | None) -> bytes:
     """The `usage` object. Costs are absent where no price is known."""
-    prompt, cached, written = usage.prompt_tokens, usage.cached_tokens, usage.cache_write_tokens
+    prompt, cached = usage.prompt_tokens, usage.cached_tokens
+    written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
     output, reasoning = usage.output_tokens, usage.reasoning_tokens
     text = _USAGE % (
         prompt,
@@ -128,7 +128,3 @@ def _cost_members(cost: Cost) -> str:
         f'"output_cost":{output},"cached_input_cost":{cached},"cache_write_input_cost":{written},'
         f'"request_cost":{request},"web_search_cost":{search},"total_cost":{total}}}'
     )
-
-
-def metadata_json(metadata: Metadata | ErrorMetadata) -> bytes:
-    return msgspec.json.encode(metadata)
