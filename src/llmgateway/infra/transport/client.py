@@ -45,7 +45,15 @@ class HttpTransport:
                 connection = await pool.open(connect_s=timeouts.connect, total_at=total_at)
                 now = pool.now()
             exchange = connection.begin(request, timeouts=timeouts, now=now, total_at=total_at)
-            if await exchange.answered():
+            if (
+                exchange.connection is not None
+            ):  # most need one wait, and no coroutine for it
+                try:
+                    await exchange.more()
+                except BaseException:
+                    exchange.close()
+                    raise
+            if exchange.status or await exchange.answered():
                 return exchange
             if retried:
                 raise exchange.error or unreachable(peer_name(request.origin), "closed the connection")

@@ -340,7 +340,9 @@ class Connection(asyncio.Protocol):
             self._owner.freed(self, keep_s=self._keep_s)
         else:
             self.discard()
-        exchange.wake()
+        waiter, exchange.waiter = exchange.waiter, None
+        if waiter is not None:
+            waiter.wake()
 
     def _fail(self, error: UpstreamError) -> None:
         """The answer has ended badly; what had arrived can still be read before the error is."""

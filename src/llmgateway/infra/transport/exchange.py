@@ -41,9 +41,8 @@ class Exchange:
     async def answered(self) -> bool:
         """Waits for the head. False: nothing came and the request may be sent again. Raises UpstreamError."""
         while not self.status and self.connection is not None:
-            waiter = self.waiter = Waiter()
             try:
-                await waiter
+                await self.more()
             except BaseException:
                 self.close()
                 raise
@@ -53,14 +52,18 @@ class Exchange:
             return False
         raise self.error
 
+    def more(self) -> Waiter:
+        """Happens once there is something new: the head, a piece, the end. Whoever stops waiting for it closes this."""
+        waiter = self.waiter = Waiter()
+        return waiter
+
     async def read(self) -> bytes:
         while (connection := self.connection) is not None:
             data = connection.take()
             if data:
                 return data
-            waiter = self.waiter = Waiter()
             try:
-                await waiter
+                await self.more()
             except BaseException:
                 self.close()
                 raise
@@ -82,9 +85,8 @@ class Exchange:
             if data and step(data):
                 return True
             self.step = step
-            waiter = self.waiter = Waiter()
             try:
-                await waiter
+                await self.more()
             except BaseException:
                 self.close()
                 raise
@@ -119,9 +121,8 @@ class Exchange:
             self.limit = limit
             self.connection.collect()
         while self.connection is not None:
-            waiter = self.waiter = Waiter()
             try:
-                await waiter
+                await self.more()
             except BaseException:
                 self.close()
                 raise

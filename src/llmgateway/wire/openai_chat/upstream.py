@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.reply import Chunk
-from llmgateway.domain.routing import Deployment, HttpRequest
+from llmgateway.domain.routing import Deployment
 from llmgateway.wire.errors import read_error
 from llmgateway.wire.openai_chat.build import build_request
 from llmgateway.wire.openai_chat.citations import QUIRK as CITATIONS
@@ -21,8 +21,7 @@ class OpenAIChat:
 
     stream_type = b"text/event-stream"
 
-    def build(self, chat: Chat, *, to: Deployment) -> tuple[HttpRequest, tuple[str, ...]]:
-        return build_request(chat, to=to)
+    build = staticmethod(build_request)
 
     def whole(self, body: bytes, *, chat: Chat, to: Deployment) -> Chunk:
         chunk = read_whole(body, to=to, functions=bool(chat.request.functions), indexed=chat.streamed)
