@@ -6,10 +6,10 @@ decided later, by `plan`; here only what no provider could take is refused.
 """
 
 import re
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
 from llmgateway.domain import chat
 from llmgateway.domain.chat import REQUEST_FIELDS, Chat, ChatBody, ChatRequest, Message
@@ -19,6 +19,7 @@ from llmgateway.wire.openai_chat.traits import read_traits
 from llmgateway.wire.spans import without_lone_surrogates
 
 _BODY: Final = msgspec.json.Decoder(ChatBody)
+_MESSAGES: Final = msgspec.json.Decoder(Annotated[list[Message], Meta(min_length=1)])
 _REST: Final = msgspec.json.Decoder(ChatRequest)
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _ANYTHING: Final = msgspec.json.Decoder()
@@ -38,31 +39,36 @@ def read_request(body: bytes) -> Chat:
         spans = _SPANS.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return read_at_once(body)
-    return read_apart(spans, tools=_TOOLS) or read_at_once(body, spans=spans)
+    return read_apart(body, spans, tools=_TOOLS) or read_at_once(body, spans=spans)
 
 
-def read_apart(spans: dict[str, Raw], *, tools: KnownTools) -> Chat | None:
-    """A request with plain messages, of which nothing is kept but their span; None for any other, and where a type is
-    wrong. Raises GatewayError only where `read_at_once` raises the same.
+def read_apart(body: bytes, spans: dict[str, Raw], *, tools: KnownTools) -> Chat | None:
+    """The request, each of its parts read as it needs; of plain messages nothing is kept but their span. None where a
+    type is wrong. Raises GatewayError only where `read_at_once` raises the same.
     """
     spans = _without_nulls(spans)
-    messages = plain_messages(spans["messages"]) if "messages" in spans else None
-    if messages is None:
-        return None
     rest = spans.copy()
-    del rest["messages"]
-    known = tools.read(rest["tools"]) if "tools" in rest else None
-    if known is not None:
-        del rest["tools"]
     try:
+        span = rest.pop("messages")
+        messages = plain_messages(span) or _messages(span, body)
+        known = tools.read(rest["tools"]) if "tools" in rest else None
+        if known is not None:
+            del rest["tools"]
         written = msgspec.json.encode(rest)
         written.decode()
         request = _REST.decode(written)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
         return None
     if known is not None:
         request = msgspec.structs.replace(request, tools=known.tools)
-    return _checked(request, spans, messages=messages, tools=known)
+    chat = _checked(request, spans, messages=messages, tools=known)
+    return chat if isinstance(messages, PlainMessages) else chat.knowing(messages)
+
+
+def _messages(span: Raw, body: bytes) -> list[Message]:
+    if not body.isascii():
+        str(span, "utf-8")
+    return _MESSAGES.decode(span)
 
 
 def read_at_once(body: bytes, *, spans: dict[str, Raw] | None = None) -> Chat:
