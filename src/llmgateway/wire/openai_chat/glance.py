@@ -3,7 +3,7 @@
 
 Plain messages are texts, tool calls and their results. Nothing in them is left undecoded, which proves their UTF-8 as
 well. Plain tools are functions. An application sends the same tools with every request: the last ones are remembered,
-bounded by what they take, and recognised by comparing all of their bytes. What is not plain wants a closer look than this.
+bounded by what they take, and recognised by comparing all of their bytes. The rest wants a closer look than this.
 """
 
 from collections import OrderedDict
