@@ -39,8 +39,15 @@ class EventReader:
         if b"\r" in data:
             return self._any_line_end(data)
         cut = data.rfind(b"\n") + 1
-        self._keep(data[cut:])
-        return self._lines(data[:cut].split(b"\n")[:-1])
+        if cut < len(data):
+            self._keep(data[cut:])
+        lines = data[:cut].split(b"\n")
+        del lines[-1]
+        if not self._data and cut <= self._limit and not any(lines[1::2]):
+            alone = [line[6:] for line in lines[::2] if line.startswith(b"data: ")]
+            if len(alone) * 2 == len(lines):
+                return alone
+        return self._lines(lines)
 
     def close(self) -> list[bytes]:
         """The rest as an event of its own: providers do forget the last blank line."""
@@ -55,6 +62,11 @@ class EventReader:
     def with_pending(self, data: bytes) -> bytes:
         """`data` behind the bytes of a line that was not complete, which are forgotten here."""
         return self.take_pending() + data if self._pending else data
+
+    @property
+    def empty(self) -> bool:
+        """Nothing of a next event was read."""
+        return not self._data and not self._pending
 
     @property
     def between_events(self) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from llmgateway.domain.reply import Chunk, Wire
-from llmgateway.wire.openai_chat.alike import Mould, length_of, read_alike
+from llmgateway.wire.openai_chat.alike import Mould, length_of, read_alike, read_one
 from llmgateway.wire.openai_chat.encode import StreamEncoder
 from llmgateway.wire.openai_chat.plain import plain_mould, read_plain
 from llmgateway.wire.openai_chat.stream import ChatDecoder
@@ -117,6 +117,24 @@ def test_a_read_is_told_as_without_moulds(native: bool, stream: bytes, places: s
     assert contents(got[0]) == contents(want[0])
 
 
+@pytest.mark.parametrize("native", [False, True], ids=["decoded", "native"])
+@HUNT
+@given(stream=streams(), data=st.data())
+def test_reads_that_end_with_a_line_are_told_as_without_moulds(
+    native: bool, stream: bytes, data: st.DataObject
+) -> None:
+    """As they come at the pace of a model: an event at a time, or a few."""
+    ends = [place for place in range(1, len(stream)) if stream[place - 1] == ord("\n")]
+    kept = data.draw(st.sampled_from([1, 2, 3]))
+    places = {place for place in ends if stream.endswith(b"\n\n", 0, place) or kept == 1} - set(ends[:: kept * 3])
+    reads = cut(stream, places)
+    got = told(decoder(native=native, streamed=True), reads)
+    want = told(decoder(native=native, streamed=True, kind=OtherWay), reads)
+    if is_utf8(stream):
+        assert got == want
+    assert contents(got[0]) == contents(want[0])
+
+
 @HUNT
 @given(stream=streams(), places=st.sets(st.integers(60, 1800), max_size=5))
 def test_a_decoded_run_is_told_as_event_by_event(stream: bytes, places: set[int]) -> None:
@@ -146,6 +164,39 @@ def test_no_byte_around_a_text_goes_unseen(native: bool, form: bytes) -> None:
             reads = [FIRST, one * 2 + changed + one * 2 + LAST]
             got = told(decoder(native=native, streamed=True), reads)
             assert got == told(decoder(native=native, streamed=True, kind=OtherWay), reads)
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["decoded", "native"])
+@pytest.mark.parametrize("form", FORMS[:6])
+def test_no_byte_around_a_text_goes_unseen_in_an_event_alone(native: bool, form: bytes) -> None:
+    one = OPENING + form % b"abc" + b"\n\n"
+    for place in range(len(one)):
+        for other in (b"", b'"', b"x", b" ", b"\n", b"\\"):
+            reads = [FIRST, one, one[:place] + other + one[place + 1 :], one, LAST]
+            got = told(decoder(native=native, streamed=True), reads)
+            assert got == told(decoder(native=native, streamed=True, kind=OtherWay), reads)
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["decoded", "native"])
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("form", FORMS[:6])
+def test_any_text_alone_is_told_as_without_moulds(native: bool, text: bytes, form: bytes) -> None:
+    one, odd = (OPENING + form % inside + b"\n\n" for inside in (b"a", text))
+    for reads in (
+        [FIRST, one, odd, one, LAST],
+        [FIRST, one, b": p", odd, one, LAST],
+        [FIRST, one, b"data:\n", odd, one],
+    ):
+        got = told(decoder(native=native, streamed=True), reads)
+        assert got == told(decoder(native=native, streamed=True, kind=OtherWay), reads)
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["decoded", "native"])
+def test_text_behind_a_finish_reason_is_told_as_without_moulds(native: bool) -> None:
+    one = OPENING + FORMS[1] % b"a" + b"\n\n"
+    reads = [FIRST, one, one + OPENING + FORMS[9] % b"b" + b"\n\n", one, one * 2, LAST]
+    got = told(decoder(native=native, streamed=True), reads)
+    assert got == told(decoder(native=native, streamed=True, kind=OtherWay), reads)
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["decoded", "native"])
@@ -179,6 +230,7 @@ def test_whole_runs_are_taken_and_their_characters_counted(form: bytes, texts: l
     data = run(form, texts)
     taken, wire = read_alike(data, mould(form))
     assert taken == len(data)
+    assert read_one(data, mould(form)) == (wire if texts == [b"a"] and b'obfuscation":""' not in form else None)
     want = [json.loads(b'"%b"' % text) for text in texts if text]
     assert texts_of(wire) == want
     assert (wire.content_bytes if wire is not None else 0) == len("".join(want))
@@ -207,6 +259,7 @@ def test_what_is_no_text_is_left_to_the_other_ways(form: bytes, text: bytes, bes
 
 def test_start_and_end_may_not_share_bytes() -> None:
     shape = mould(FORMS[0])
+    assert read_one(shape.start[:-1] + shape.end + b"\n\n", shape) is None
     assert read_alike(shape.start[:-1] + shape.end + b"\n\n", shape) == (0, None)
     assert read_alike((shape.start[:-1] + shape.end + b"\n\n") * 2, shape) == (0, None)
 

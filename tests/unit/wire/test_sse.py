@@ -55,6 +55,17 @@ def test_any_split_gives_the_same_events(lines: list[bytes], end: bytes, bom: bo
     assert read(*pieces) == read(stream) == read(*[bytes([byte]) for byte in stream])
 
 
+def test_lines_of_an_event_that_come_apart_stay_together() -> None:
+    reader = EventReader()
+    assert reader.feed(b"data: a\n") == []
+    assert reader.feed(b"data: b\n\ndata: c\n\n") == [b"a\nb", b"c"]
+
+
+def test_an_event_alone_may_be_too_large_as_well() -> None:
+    with pytest.raises(EventTooLarge):
+        EventReader(limit=10).feed(b"data: 12345678\n\n")
+
+
 def test_an_event_is_handed_out_as_soon_as_its_blank_line_is_there() -> None:
     reader = EventReader()
     assert reader.feed(b"data: a\n") == []

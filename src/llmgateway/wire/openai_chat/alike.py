@@ -24,14 +24,17 @@ _LANES: Final = (OWN_TEXT, ANY_TEXT)
 _BARE: Final = [re.compile(text.replace(rb"\x1f", rb"\x09\x0b-\x1f")) for text in _LANES]
 """Texts, a line each: no text of an event has a line end. By whether a mould tells the whole event."""
 _PADDED: Final = [re.compile(b"(?:%b%b%b\n)*+" % (text, _BESIDE, PADDING)) for text in _LANES]
+_SIMPLE: Final = re.compile(rb'[^"\\\x00-\x1f]*+').fullmatch
 _ESCAPE: Final = re.compile(rb"\\u[dD][89abAB]..\\u....|\\u....|\\.")
 
 
 class Mould(Struct, frozen=True):
-    """What is around the text of an event, and around what is told of it.
+    """What is around the text of an event, and around what is told of it. Built by `mould_of`.
 
     `start`: all before the text. `middle`: what is between text and padding; empty: there is no padding. `end`: the
     rest, without the blank line. `whole`: padding is told too, and an event without text; else the text alone is.
+    The others save work: `close` is the end with the blank line, `joint` all between two texts, in `told_joint` as it
+    is told, `inside` where the text is in an event.
     """
 
     start: bytes
@@ -41,6 +44,44 @@ class Mould(Struct, frozen=True):
     told_middle: bytes
     told_end: bytes
     whole: bool
+    close: bytes
+    joint: bytes
+    told_joint: bytes
+    inside: slice
+
+
+def mould_of(
+    start: bytes, middle: bytes, end: bytes, *, told_start: bytes, told_middle: bytes, told_end: bytes, whole: bool
+) -> Mould:
+    close = end + b"\n\n"
+    return Mould(
+        start=start,
+        middle=middle,
+        end=end,
+        told_start=told_start,
+        told_middle=told_middle,
+        told_end=told_end,
+        whole=whole,
+        close=close,
+        joint=close + start,
+        told_joint=b"%b\n%b" % (told_end, told_start),
+        inside=slice(len(start), -len(end)),
+    )
+
+
+def read_one(data: bytes, mould: Mould) -> Wire | None:
+    """What a read tells that is one event of this mould, with a text that has no escapes, as most are; else None."""
+    if not data.endswith(mould.close) or not data.startswith(mould.start):
+        return None
+    inside = text = data[len(mould.start) : -len(mould.close)]
+    if mould.middle:
+        text, _, padding = inside.partition(mould.middle)
+        if not padding.isalnum():
+            return None
+        inside = text + mould.told_middle + padding if mould.whole else text
+    if not text or not text.isascii() or _SIMPLE(text) is None:
+        return None
+    return Wire([mould.told_start + inside + mould.told_end], len(text))
 
 
 def read_alike(data: bytes, mould: Mould) -> tuple[int, Wire | None]:
@@ -49,24 +90,25 @@ def read_alike(data: bytes, mould: Mould) -> tuple[int, Wire | None]:
     All but a few at its end, or none.
     """
     start, end = mould.start, mould.end
-    begin, cut = len(start), data.rfind(b"\n\n")
+    cut = data.rfind(b"\n\n")
     if cut < 0 or not data.startswith(start):
         return 0, None
-    close = cut - len(end)
-    if data.endswith(end, begin, cut) and data.find(b"\n", begin, close) < 0:
-        inside = data[begin:close]
-    else:
-        insides = _insides(data[:cut].split(b"\n")[::2], mould)
-        joined = (b"%b\n\n%b" % (end, start)).join(insides)
-        close = begin + len(joined)
-        cut = close + len(end)
-        if not insides or not data.startswith(joined, begin) or not data.startswith(end + b"\n\n", close):
+    lines = data[:cut].split(b"\n")[::2]
+    fewest = max(len(lines) - _MOST_OTHERS, 1)
+    while not lines[-1].endswith(end) or not lines[-1].startswith(start):
+        if len(lines) == fewest:
             return 0, None
-        inside = b"\n".join(insides)
-    told = _told(inside, mould)
+        del lines[-1]
+    where = mould.inside
+    insides = [line[where] for line in lines]
+    joined = mould.joint.join(insides)
+    stop = len(start) + len(joined)
+    if not data.startswith(joined, len(start)) or not data.startswith(mould.close, stop):
+        return 0, None
+    told = _told(b"\n".join(insides), mould)
     if told is None:
         return 0, None
-    return cut + 2, told if told.tails else None
+    return stop + len(mould.close), told if told.tails else None
 
 
 def length_of(text: bytes) -> int:
@@ -75,16 +117,6 @@ def length_of(text: bytes) -> int:
     if b"\\" in text:
         length -= sum([len(escape) - 1 for escape in _ESCAPE.findall(text)])
     return length
-
-
-def _insides(lines: list[bytes], mould: Mould) -> list[bytes]:
-    """What is between start and end, of all lines up to the last one that has both."""
-    start, end = mould.start, mould.end
-    for _ in range(_MOST_OTHERS):
-        if lines and not (lines[-1].startswith(start) and lines[-1].endswith(end)):
-            del lines[-1]
-    begin, close = len(start), -len(end)
-    return [line[begin:close] for line in lines]
 
 
 def _told(inside: bytes, mould: Mould) -> Wire | None:
@@ -108,8 +140,5 @@ def _told(inside: bytes, mould: Mould) -> Wire | None:
             inside = b"\n".join(filter(None, texts.split(b"\n")))
             if not inside:
                 return Wire([], 0)
-    start, end = mould.told_start, mould.told_end
-    if b"\n" not in inside:
-        return Wire([b"%b%b%b" % (start, inside, end)], characters)
-    inside = inside.replace(b"\n", b"%b\n%b" % (end, start))
-    return Wire((b"%b%b%b" % (start, inside, end)).split(b"\n"), characters)
+    told = mould.told_start + inside.replace(b"\n", mould.told_joint) + mould.told_end
+    return Wire(told.split(b"\n"), characters)

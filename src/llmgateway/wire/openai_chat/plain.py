@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from llmgateway.domain.reply import Wire
-from llmgateway.wire.openai_chat.alike import OWN_TEXT, PADDING, Mould
+from llmgateway.wire.openai_chat.alike import OWN_TEXT, PADDING, Mould, mould_of
 from llmgateway.wire.saying import AFTER, BEFORE, said, said_alone
 from llmgateway.wire.sse import split_events
 
@@ -79,18 +79,18 @@ def plain_mould(data: bytes, opening: bytes) -> Mould | None:
     padding = _OBFUSCATION.search(end)
     if padding is not None:
         middle, end = end[: padding.start(1)], end[padding.end(1) :]
-    for text in (b"a", b"b"):
-        tail = b"%b%b%b%b%b" % (start[len(opening) :], text, middle, text if middle else b"", end)
-        try:
-            plain = _DECODE_ONE(_FIRST + tail)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        if plain.choices[0].delta.content.encode() != text:
-            return None
-    return Mould(
-        start=start,
-        middle=middle,
-        end=end,
+    head = _FIRST + start[len(opening) :]
+    tried = [b"%b%b%b%b%b" % (head, text, middle, text if middle else b"", end) for text in (b"a", b"b")]
+    try:
+        read = [event.choices[0].delta.content for event in _DECODE(b"[%b,%b]" % (*tried,))]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if read != ["a", "b"]:
+        return None
+    return mould_of(
+        start,
+        middle,
+        end,
         told_start=BEFORE + b'"',
         told_middle=b"",
         told_end=b'"' + AFTER,

@@ -20,7 +20,7 @@ from llmgateway.domain.reply import Chunk, Wire
 from llmgateway.domain.routing import Deployment
 from llmgateway.domain.usage import Usage
 from llmgateway.wire.errors import in_band_error, unreadable
-from llmgateway.wire.openai_chat.alike import ANY_TEXT, PADDING, Mould, length_of, read_alike
+from llmgateway.wire.openai_chat.alike import ANY_TEXT, PADDING, Mould, length_of, mould_of, read_alike, read_one
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.plain import plain_mould, read_plain, tails_of
 from llmgateway.wire.openai_chat.usage import ReportedUsage, continued, read_reported, usage_of
@@ -91,6 +91,11 @@ class ChatDecoder:
         return self._choices.all_finished
 
     def feed(self, data: bytes) -> list[Chunk]:
+        mould = self._mould
+        if mould is not None and self._events.empty:
+            told = read_one(data, mould)
+            if told is not None:
+                return [Chunk([], prefix=self._prefix, wire=told)]
         chunks: list[Chunk] = []
         if self._by_reads and b"\n" in data and self._events.between_events:
             data = self._by_read(self._events.with_pending(data), chunks)
@@ -186,6 +191,8 @@ class ChatDecoder:
             self._event(payload, chunks)
             if self._ended:
                 return
+        if self._mould is not None and not self._choices.started(0):
+            self._mould = None
 
     def _plain(self, data: bytes, chunks: list[Chunk]) -> bytes:
         """Takes the events at the start of `data` that are nothing but text; a stream without such is left alone."""
@@ -198,6 +205,9 @@ class ChatDecoder:
         return data[taken:]
 
     def _event(self, payload: bytes, chunks: list[Chunk]) -> None:
+        if payload == b"[DONE]":
+            self._not_an_object(payload, chunks)
+            return
         prefix = self._prefix
         if prefix and payload.startswith(prefix):
             try:
@@ -318,10 +328,10 @@ def _clean_mould(data: bytes, opening: bytes) -> Mould | None:
     padded = match[2] is not None
     start, end = data[: match.start(1)], data[match.end(2 if padded else 1) : match.end() - 2]
     middle = data[match.end(1) : match.start(2)] if padded else b""
-    return Mould(
-        start=start,
-        middle=middle,
-        end=end,
+    return mould_of(
+        start,
+        middle,
+        end,
         told_start=start[len(opening) :],
         told_middle=middle.replace(_NULL_USAGE, b"}]"),
         told_end=end.replace(_NULL_USAGE, b"}]"),
