@@ -246,6 +246,7 @@ class Chat(Struct, frozen=True, dict=True):
     request: ChatRequest
     traits: Traits
     raw: JsonObject
+    streamed: bool
 
     @cached_property
     def messages(self) -> list[Message]:
@@ -259,13 +260,9 @@ class Chat(Struct, frozen=True, dict=True):
 
     def asking(self, request: ChatRequest, *, raw: JsonObject | None = None) -> "Chat":
         """The same messages, and what is asked about them in other words."""
-        chat = msgspec.structs.replace(self, request=request, raw=self.raw if raw is None else raw)
+        chat = Chat(request, self.traits, self.raw if raw is None else raw, request.stream is True)
         vars(chat).update(vars(self))
         return chat
-
-    @property
-    def streamed(self) -> bool:
-        return self.request.stream is True
 
     @property
     def hides_reasoning(self) -> bool:

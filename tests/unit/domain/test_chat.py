@@ -10,7 +10,8 @@ TYPED = [Message("user", "Hello")]
 
 
 def chat() -> Chat:
-    return Chat(ChatRequest(model="m"), Traits({}, 5, rebuild=False, foreign=(), messages=1), {"messages": SPAN})
+    traits = Traits({}, 5, rebuild=False, foreign=(), messages=1)
+    return Chat(ChatRequest(model="m"), traits, {"messages": SPAN}, streamed=False)
 
 
 def test_messages_are_decoded_once() -> None:

@@ -98,7 +98,8 @@ def _checked(
     if len(spans) > len(REQUEST_FIELDS) + 256:
         raise GatewayError(INVALID_VALUE, "Too many fields: at most 256 unknown top-level fields are forwarded.")
     _check_unknown(spans)
-    return Chat(request, read_traits(request, messages=messages, tools=tools), _tidied(request, spans))
+    traits = read_traits(request, messages=messages, tools=tools)
+    return Chat(request, traits, _tidied(request, spans), request.stream is True)
 
 
 def _without_nulls(spans: dict[str, Raw]) -> dict[str, Raw]:
