@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmgateway.domain.routing import Deployment, ParameterPolicy
 from llmgateway.wire.openai_chat.build import build_request
@@ -17,6 +20,49 @@ def built(to: Deployment, **members: Any) -> tuple[dict[str, Any], tuple[str, ..
     chat = read_request(json.dumps({"model": "acme/m", "messages": MESSAGES, **members}).encode())
     request, dropped = build_request(chat, to=to)
     return json.loads(request.body), dropped
+
+
+FIELDS = {
+    "temperature": 0.5,
+    "top_p": None,
+    "max_tokens": 5,
+    "stop": ["x"],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    "tools": [{"type": "function", "function": {"name": "f"}}],
+    "tool_choice": "required",
+    "response_format": {"type": "json_object"},
+    "reasoning_effort": "low",
+    "reasoning": {"effort": "low"},
+    "web_search": True,
+    "routing": "price",
+    "free_models_only": True,
+    "usage": {"include": True},
+    "logit_bias": {"1": 2},
+    "user": "u",
+    "unheard_of": 1,
+}
+ROWS: list[dict[str, Any]] = [
+    {},
+    {"quirks": ("tool_choice_any",)},
+    {"quirks": ("system_role",)},
+    {"quirks": ("no_stream_options",)},
+    {"quirks": ("reasoning:object",), "unknown_fields": "pass"},
+    {"policy": ParameterPolicy(rename={"max_tokens": "limit"}, drop=("user",), clamp={"temperature": 0.2})},
+    {"policy": ParameterPolicy(force={"temperature": "1"})},
+]
+
+
+@given(names=st.sets(st.sampled_from(sorted(FIELDS))), row=st.sampled_from(ROWS))
+def test_what_is_sent_without_a_look_is_what_a_look_would_send(names: set[str], row: dict[str, Any]) -> None:
+    members = {name: FIELDS[name] for name in names}
+    if "tools" not in members:
+        members.pop("tool_choice", None)
+    if "reasoning" in members:
+        members.pop("reasoning_effort", None)
+    to = deployment(**row)
+    looked = msgspec.structs.replace(to, parameters=msgspec.structs.replace(to.parameters, plain=frozenset()))
+    assert built(to, **members) == built(looked, **members)
 
 
 def test_the_model_is_the_providers_own_name() -> None:

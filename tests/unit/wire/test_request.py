@@ -1,7 +1,9 @@
 """A request body becomes a checked chat, or an error that names the field."""
 
 import contextlib
+import inspect
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgateway.domain.errors import INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER, GatewayError
+from llmgateway.wire.openai_chat import traits
 from llmgateway.wire.openai_chat.request import read_request
 
 MESSAGE = {"role": "user", "content": "Hello"}
@@ -201,3 +204,9 @@ def test_a_word_that_a_field_does_not_take_brings_those_that_it_takes(
     error = refused(body(**members))
     assert error.param == param
     assert advice in error.message
+
+
+def test_every_field_that_asks_for_something_is_looked_for() -> None:
+    """A request without any of them is not asked about them one by one."""
+    looked_at = set(re.findall(r"\brequest\.(\w+)", inspect.getsource(traits)))
+    assert looked_at == traits.TELLING

@@ -45,9 +45,7 @@ class HttpTransport:
                 connection = await pool.open(connect_s=timeouts.connect, total_at=total_at)
                 now = pool.now()
             exchange = connection.begin(request, timeouts=timeouts, now=now, total_at=total_at)
-            if (
-                exchange.connection is not None
-            ):  # most need one wait, and no coroutine for it
+            if exchange.connection is not None:  # most need one wait, and no coroutine for it
                 try:
                     await exchange.more()
                 except BaseException:

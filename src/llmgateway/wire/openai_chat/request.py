@@ -98,7 +98,7 @@ def _checked(
     if len(spans) > len(REQUEST_FIELDS) + 256:
         raise GatewayError(INVALID_VALUE, "Too many fields: at most 256 unknown top-level fields are forwarded.")
     _check_unknown(spans)
-    traits = read_traits(request, messages=messages, tools=tools)
+    traits = read_traits(request, messages=messages, tools=tools, names=spans.keys())
     return Chat(request, traits, _tidied(request, spans), request.stream is True)
 
 

@@ -3,6 +3,7 @@
 Each capability is noted with the JSON path that asked for it, so that a refusal can name the field.
 """
 
+from collections.abc import Set
 from typing import Final
 
 from llmgateway.domain.chat import ChatRequest, Function, Message, Part, Tool, Traits
@@ -18,6 +19,27 @@ _PART_MEMBER: Final = {
 }
 _PART_NEEDS: Final = {"image_url": "vision", "input_audio": "audio", "file": "documents"}
 _CONTENT_REQUIRED: Final = frozenset(("system", "developer", "user"))
+TELLING: Final = frozenset(
+    (
+        "n",
+        "stop",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "parallel_tool_calls",
+        "response_format",
+        "modalities",
+        "web_search",
+        "web_search_options",
+        "stream",
+        "tools",
+        "functions",
+        "tool_choice",
+        "reasoning",
+        "reasoning_effort",
+    )
+)
+"""Fields besides the messages that ask for something, or are checked against each other."""
 
 
 class _Pass:
@@ -33,15 +55,27 @@ class _Pass:
 
 
 def read_traits(
-    request: ChatRequest, *, messages: list[Message] | PlainMessages, tools: PlainTools | None = None
+    request: ChatRequest,
+    *,
+    messages: list[Message] | PlainMessages,
+    tools: PlainTools | None = None,
+    names: Set[str] = TELLING,
 ) -> Traits:
-    """Raises GatewayError for what no provider could take. `tools`: the request's own, if they are plain."""
+    """Raises GatewayError for what no provider could take. `tools`: the request's own, if they are plain. `names`: of
+    the fields that are there.
+    """
     seen = _Pass()
     if isinstance(messages, PlainMessages):
         count, seen.bytes = messages.count, messages.characters
     else:
         count = len(messages)
         _messages(messages, seen)
+    if not TELLING.isdisjoint(names):
+        _asked(request, tools, seen)
+    return Traits(seen.needs, seen.bytes, seen.rebuild, tuple(seen.foreign), count)
+
+
+def _asked(request: ChatRequest, tools: PlainTools | None, seen: _Pass) -> None:
     _options(request, seen)
     if request.tools:
         if tools is None:
@@ -53,7 +87,6 @@ def read_traits(
         seen.needs["tools"] = "functions"
     _tool_choice(request, seen)
     _reasoning(request, seen)
-    return Traits(seen.needs, seen.bytes, seen.rebuild, tuple(seen.foreign), count)
 
 
 def _messages(messages: list[Message], seen: _Pass) -> None:
