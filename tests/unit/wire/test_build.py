@@ -45,6 +45,7 @@ FIELDS = {
 ROWS: list[dict[str, Any]] = [
     {},
     {"quirks": ("tool_choice_any",)},
+    {"lacks": frozenset({"json_object"})},
     {"quirks": ("system_role",)},
     {"quirks": ("no_stream_options",)},
     {"quirks": ("reasoning:object",), "unknown_fields": "pass"},
