@@ -1,6 +1,6 @@
 """Errands: a request's coroutine, driven by what it waits for instead of by a task and its futures.
 
-A request waits for little besides the bytes of its provider, which wake a `Waiter`. All errands woken in one turn of
+A request waits for little besides the bytes of its provider, which wake a `Waiter`. All errands woken in two turns of
 the loop go on one after the other in the next: requests in the same phase share warm code, and their writes reach peers
 that are awake. Futures can be awaited too; `within` stands for `asyncio.timeout`, which needs a task.
 """
@@ -25,7 +25,9 @@ _running: Final = _Running()
 
 
 class _Turn:
-    """What goes on at the next turn of the loop, one after the other. Whoever adds the first one calls `begin`."""
+    """What goes on at the turn after the next, one after the other; what comes in until then goes along, and the more
+    go together, the less each of them costs. Whoever adds the first one calls `begin`.
+    """
 
     __slots__ = ("ready",)
 
@@ -33,6 +35,10 @@ class _Turn:
         self.ready: list[Callable[[], None]] = []
 
     def begin(self) -> None:
+        asyncio.get_running_loop().call_soon(self._gather)
+
+    def _gather(self) -> None:
+        """Lets the loop look at its sockets once more."""
         asyncio.get_running_loop().call_soon(self._run)
 
     def _run(self) -> None:
@@ -82,7 +88,7 @@ class Waiter:
 
 
 class Errand:
-    """Begins with the next turn of the loop. `on_end` hears how it ended: None, or what the coroutine raised."""
+    """Begins with one of the next turns of the loop. `on_end` hears how it ended: None, or what the coroutine raised."""
 
     __slots__ = ("_awaited", "_coroutine", "_on_end", "done")
 

@@ -61,7 +61,7 @@ async def test_what_has_happened_is_not_waited_for() -> None:
         await waiter
 
     Errand(work(), on_end=ends)
-    await turns(1)
+    await turns(2)
     assert ends.seen == [None]
 
 

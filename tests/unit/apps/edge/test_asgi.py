@@ -179,9 +179,11 @@ async def test_a_server_that_does_not_take_the_answer_pauses_the_writer() -> Non
     client = Client(pour)
     taken: list[int] = []
 
+    messages = [{"type": "http.request", "body": b"{}"}]
+
     async def receive() -> dict[str, Any]:
-        if not written:
-            return {"type": "http.request", "body": b"{}"}
+        if messages:
+            return messages.pop()
         await asyncio.Event().wait()
         raise AssertionError
 
