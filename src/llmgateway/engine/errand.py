@@ -88,7 +88,7 @@ class Waiter:
 
 
 class Errand:
-    """Begins with one of the next turns of the loop. `on_end` hears how it ended: None, or what the coroutine raised."""
+    """Begins with one of the next turns of the loop. `on_end` hears how it ended: None, or what was raised."""
 
     __slots__ = ("_awaited", "_coroutine", "_on_end", "done")
 
