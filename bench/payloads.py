@@ -61,6 +61,19 @@ def small_body(seed: int, *, model: str, stream: bool = False) -> bytes:
 
 def large_body(seed: int, *, model: str, stream: bool = False) -> bytes:
     """A request of about 40 KB: 30 messages of an agent's loop, tool calls and results among them, and 10 tools."""
+    tools = [tool(number) for number in range(10)]
+    body: Json = {"model": model, "messages": conversation(seed), "tools": tools, "temperature": 0.2}
+    return encoded(body, stream=stream)
+
+
+def new_body(seed: int, *, model: str, stream: bool = False) -> bytes:
+    """The same with a conversation that has nothing in common with another's, from its first words on."""
+    opening = b'"content":"'
+    return large_body(seed, model=model, stream=stream).replace(opening, b"%sThis is number %d: " % (opening, seed), 1)
+
+
+def conversation(seed: int) -> list[Json]:
+    """The messages of an agent's loop."""
     messages: list[Json] = [{"role": "system", "content": prose(seed, length=2_000)}]
     for turn in range(7):
         base = seed * 1_000 + turn * 10
@@ -76,8 +89,7 @@ def large_body(seed: int, *, model: str, stream: bool = False) -> bytes:
             {"role": "assistant", "content": prose(base + 2, length=1_100)},
         ]
     messages.append({"role": "user", "content": prose(seed + 7, length=500)})
-    tools = [tool(number) for number in range(10)]
-    return encoded({"model": model, "messages": messages, "tools": tools, "temperature": 0.2}, stream=stream)
+    return messages
 
 
 def arguments(seed: int) -> str:

@@ -104,6 +104,14 @@ CPU_ROWS = (
         limit=5,
     ),
     CpuRow(
+        name="whole-40k-new",
+        title="whole answer, 40 KB request never seen before",
+        lane=traffic.WHOLE,
+        body=payloads.new_body,
+        connections=32,
+        limit=5,
+    ),
+    CpuRow(
         name="burst-clean",
         title="chunk, all at once, clean row",
         lane=traffic.BURST_CLEAN,

@@ -45,6 +45,7 @@ from llmgateway.infra.secrets import fingerprinter, installation_secret, open_da
 from llmgateway.infra.settings import Settings, SettingsError, load
 from llmgateway.infra.signing import Signing
 from llmgateway.infra.transport import Dialer, HttpTransport
+from llmgateway.wire.openai_chat.known import Known
 from llmgateway.wire.protocols import codecs
 from llmgateway.wire.upstream import Upstream
 
@@ -111,6 +112,7 @@ class Assembly:
             journal=self.journal,
             meters=self.meters,
             report=lambda log_id, error: note(f"exchange {log_id}", error),
+            known=Known(max_bytes=self.settings.server.conversation_memory_mb * _MIB),
         )
         pages = Pages(
             self.gateway, key_page=self._key_page, readiness=self._readiness, metrics=self._metrics, openapi=document

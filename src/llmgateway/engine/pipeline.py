@@ -30,6 +30,7 @@ from llmgateway.engine.settle import Settlement, settle
 from llmgateway.engine.snapshot import Snapshot
 from llmgateway.wire.folding import truncated
 from llmgateway.wire.openai_chat.encode import StreamEncoder, error_body, whole_answer
+from llmgateway.wire.openai_chat.known import Known
 from llmgateway.wire.openai_chat.request import read_request
 from llmgateway.wire.upstream import Decoder, Upstream
 
@@ -55,6 +56,7 @@ class Gateway:
         affinity: Affinity | None = None,
         clock: Clock = REAL,
         draw: random.Random | None = None,
+        known: Known | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.journal = journal
@@ -76,6 +78,7 @@ class Gateway:
         self._clock = clock
         self._fetcher = fetcher
         self._report = report
+        self._known = known or Known()
         self.ids = LogIds()
 
     async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
@@ -85,7 +88,7 @@ class Gateway:
         exchange = Exchange(log_id=log_id, key=key, facts=facts, started_ns=clock.now_ns(), clock=clock)
         line = _Line(self, exchange, down)
         try:
-            chat = exchange.chat = read_request(body)
+            chat = exchange.chat = read_request(body, known=self._known)
             snapshot = self.snapshot
             exchange.plan = self._plan(chat, exchange, snapshot=snapshot)
             if is_asked(chat):

@@ -4,7 +4,10 @@ import msgspec
 import pytest
 
 from bench import payloads
+from bench.cpu import VARIANTS
 from bench.payloads import CHUNKS
+from llmgateway.wire.openai_chat.known import Known
+from llmgateway.wire.openai_chat.request import read_request
 
 
 def data(event: bytes) -> dict[str, object]:
@@ -16,6 +19,7 @@ def test_bodies_have_the_advertised_sizes(seed: int) -> None:
     """A row called 500 B or 40 KB measures that."""
     assert 420 <= len(payloads.small_body(seed, model="bench-whole-00")) <= 580
     assert 36_000 <= len(payloads.large_body(seed, model="bench-whole-00")) <= 44_000
+    assert 36_000 <= len(payloads.new_body(seed, model="bench-whole-00")) <= 44_000
 
 
 def test_large_body_is_an_agent_conversation() -> None:
@@ -54,3 +58,14 @@ def test_cost_follows_from_prices_and_usage() -> None:
     per_token = {bucket: round(price * 1_000_000) for bucket, price in payloads.PRICES_USD_PER_MTOK.items()}
     expected = 100 * per_token["input"] + 20 * per_token["cached_input"] + 40 * per_token["output"]
     assert expected == payloads.COST_PICOUSD
+
+
+def test_new_conversations_are_not_recognised() -> None:
+    """What the row measures: nothing of a conversation is known when its turn comes again."""
+    known = Known()
+    bodies = [payloads.new_body(seed, model="m") for seed in range(VARIANTS["new_body"])]
+    for body in (*bodies, *bodies[:20]):
+        read_request(body, known=known)
+    assert len({body[:80] for body in bodies}) == len(bodies)
+    assert (known.turns.known, known.turns.grown) == (0, 0)
+    assert known.frames.known > len(bodies)

@@ -37,6 +37,7 @@ def test_without_file_and_environment_the_documented_defaults_hold() -> None:
     settings = load(None, environ={})
     assert (settings.server.host, settings.server.port, settings.server.workers) == ("127.0.0.1", 4000, 1)
     assert (settings.server.max_body_mb, settings.server.max_in_flight, settings.server.keep_alive_s) == (32, 2000, 15)
+    assert settings.server.conversation_memory_mb == 16
     assert (settings.data.dir, settings.data.database, settings.data.unrecorded) == ("data", "sqlite", False)
     assert (settings.routing.exploration_rate, settings.routing.max_fallbacks) == (0.01, 2)
     assert settings.providers == {}

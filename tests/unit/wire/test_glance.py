@@ -14,6 +14,7 @@ from msgspec import Raw
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.errors import GatewayError
 from llmgateway.wire.openai_chat.glance import KnownTools, plain_messages
+from llmgateway.wire.openai_chat.known import Known
 from llmgateway.wire.openai_chat.request import read_apart, read_at_once
 
 LONG = {"role": "user", "content": "naïve 你好 " * 1000}
@@ -23,12 +24,12 @@ def body(*messages: dict[str, Any], **members: Any) -> bytes:
     return json.dumps({"model": "m", "messages": messages or [LONG], **members}, ensure_ascii=False).encode()
 
 
-def apart(source: bytes, *, tools: KnownTools | None = None) -> Chat | None:
+def apart(source: bytes) -> Chat | None:
     try:
         spans = msgspec.json.decode(source, type=dict[str, Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return read_apart(source, spans, tools=tools or KnownTools())
+    return read_apart(source, spans, known=Known())
 
 
 def told(chat: Chat) -> object:
@@ -118,6 +119,10 @@ def test_what_wants_a_closer_look_is_not_plain(message: dict[str, Any]) -> None:
         b'"tools":[{"type":"function","function":{"name":"f","parameters":{"a":"\xff"}}}]}',
         b'{"model":"m","messages":[{"role":"user","content":5,"content":"x"}]}',
         b'{"model":"m","messages":[{"role":"user","role":"tool","content":"x"}]}',
+        b'{"unknown":"\xff","unknown":1,"model":"m","messages":[{"role":"user","content":"x"}]}',
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"unknown":"\xff","unknown":1}',
+        b'{"mess\\u0061ges":[{"role":"user","content":"x"}],"model":"\xff","model":"m"}',
+        b'{"messages":["\xff"],"model":"m","messages":[{"role":"user","content":"x"}]}',
         b'{"model":"m","messages":[]}',
         b'{"messages":[{"role":"user","content":"x"}]}',
         b'{"model":"m"}',
@@ -215,7 +220,7 @@ def test_tools_are_remembered_within_a_bound() -> None:
     tools = KnownTools(max_bytes=30_000)
     first = tools.read(named("f" * 100))
     last = [tools.read(named("f" * (100 + length))) for length in range(50)][-1]
-    assert 15_000 < tools.bytes_held <= 30_000
+    assert 15_000 < tools.lately.bytes_held <= 30_000
     assert tools.read(named("f" * 149)) is last
     assert tools.read(named("f" * 100)) is not first
 
@@ -225,7 +230,7 @@ def test_the_same_place_is_taken_once() -> None:
     held: set[int] = set()
     for name in "fgfg":
         tools.read(named(name))
-        held.add(tools.bytes_held)
+        held.add(tools.lately.bytes_held)
     assert len(held) == 1
 
 
@@ -233,4 +238,12 @@ def test_tools_that_would_fill_the_memory_are_not_kept() -> None:
     tools = KnownTools(max_bytes=30_000)
     members = {f"x-{index}": 1 for index in range(50)}
     assert tools.read(span({"type": "function", "function": {"name": "f", "parameters": members}})) is not None
-    assert tools.bytes_held == 0
+    assert tools.lately.bytes_held == 0
+
+
+def test_the_tools_that_were_not_sent_for_longest_go_first() -> None:
+    tools = KnownTools(max_bytes=30_000)
+    first = tools.read(named("f"))
+    for length in range(50):
+        tools.read(named("g" * (100 + length)))
+        assert tools.read(named("f")) is first

@@ -49,6 +49,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive_s: Seconds = 15
     trusted_proxies: tuple[str, ...] = ()
     shutdown_grace_s: NotNegative = 600
+    conversation_memory_mb: Annotated[int, Meta(ge=0, le=4096)] = 16
     allow_private_fetch: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

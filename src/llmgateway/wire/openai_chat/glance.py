@@ -6,8 +6,8 @@ well. Plain tools are functions. An application sends the same tools with every 
 bounded by what they take, and recognised by comparing all of their bytes. The rest wants a closer look than this.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Final, Literal
@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from llmgateway.domain.chat import CacheControl, Function, FunctionCall, Tool
+from llmgateway.wire.openai_chat.lately import Lately
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 _TAIL: Final = 64
@@ -124,7 +125,7 @@ class PlainTools(Struct, frozen=True):
     weight: int
 
 
-def plain_messages(span: Raw) -> PlainMessages | None:
+def plain_messages(span: Raw | bytes) -> PlainMessages | None:
     """Messages that need no further check, nor one of their UTF-8; None where they may."""
     try:
         messages = _MESSAGES.decode(span)
@@ -148,34 +149,27 @@ def _length(texts: Iterable[str | None]) -> int:
 class KnownTools:
     """The tools that requests had lately. `max_bytes`: how much memory they may take, about."""
 
-    def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
-        self._max_bytes = max_bytes
-        self._oldest_first: OrderedDict[tuple[int, bytes], tuple[bytes, PlainTools]] = OrderedDict()
-        self.bytes_held = 0
+    def __init__(self, *, max_bytes: int = MAX_BYTES, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.lately: Lately[tuple[int, bytes], tuple[bytes, PlainTools]] = Lately(
+            max_bytes=max_bytes, monotonic=monotonic
+        )
 
     def read(self, span: Raw) -> PlainTools | None:
         """Function tools whose UTF-8 is sound, and nothing else; None where there may be more to them."""
         written = bytes(span)
         key = (len(written), written[-_TAIL:])
-        known = self._oldest_first.get(key)
+        known = self.lately.get(key)
         if known is not None and known[0] == written:
+            self.lately.touch(key)
             return known[1]
-        tools = _plain_tools(written)
-        if tools is not None and tools.weight <= self._max_bytes // 4:
-            self._remember(key, written, tools)
+        tools = plain_tools(written)
+        if tools is not None:
+            self.lately.put(key, (written, tools), weight=tools.weight)
         return tools
 
-    def _remember(self, key: tuple[int, bytes], written: bytes, tools: PlainTools) -> None:
-        before = self._oldest_first.pop(key, None)
-        if before is not None:
-            self.bytes_held -= before[1].weight
-        self._oldest_first[key] = (written, tools)
-        self.bytes_held += tools.weight
-        while self.bytes_held > self._max_bytes:
-            self.bytes_held -= self._oldest_first.popitem(last=False)[1][1].weight
 
-
-def _plain_tools(written: bytes) -> PlainTools | None:
+def plain_tools(written: bytes) -> PlainTools | None:
+    """Function tools whose UTF-8 is sound; None where there may be more to them."""
     try:
         tools = _TOOLS.decode(written)
         written.decode()

@@ -14,7 +14,9 @@ from msgspec import Meta, Raw
 from llmgateway.domain import chat
 from llmgateway.domain.chat import REQUEST_FIELDS, Chat, ChatBody, ChatRequest, Message
 from llmgateway.domain.errors import INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER, GatewayError
-from llmgateway.wire.openai_chat.glance import KnownTools, PlainMessages, PlainTools, plain_messages
+from llmgateway.wire.openai_chat.frames import placed
+from llmgateway.wire.openai_chat.glance import PlainMessages, PlainTools, plain_messages
+from llmgateway.wire.openai_chat.known import Known
 from llmgateway.wire.openai_chat.traits import read_traits
 from llmgateway.wire.spans import without_lone_surrogates
 
@@ -26,48 +28,72 @@ _ANYTHING: Final = msgspec.json.Decoder()
 _BOM: Final = b"\xef\xbb\xbf"
 _NULL: Final = Raw(b"null")
 _LARGE_BYTES: Final = 4_096
+_PER_BYTE: Final = 16
 _WHERE: Final = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
-_TOOLS: Final = KnownTools()
 
 
-def read_request(body: bytes) -> Chat:
-    """The checked request. Raises GatewayError INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER."""
+def read_request(body: bytes, *, known: Known | None = None) -> Chat:
+    """The checked request. `known`: what was read before, for large ones. Raises GatewayError INVALID_JSON,
+    INVALID_VALUE, MISSING_PARAMETER.
+    """
     if len(body) < _LARGE_BYTES:
         return read_at_once(body)
+    if known is None:
+        known = Known(max_bytes=0)
+    frame = known.frames.find(body)
+    if frame is not None:
+        messages = known.turns.read(body, start=len(frame.head), end=len(body) - len(frame.tail))
+        if messages is not None:
+            return frame.around(messages, body)
     try:
         spans = _SPANS.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return read_at_once(body)
-    return read_apart(body, spans, tools=_TOOLS) or read_at_once(body, spans=spans)
+    return read_apart(body, spans, known=known, plain=frame is None) or read_at_once(body, spans=spans)
 
 
-def read_apart(body: bytes, spans: dict[str, Raw], *, tools: KnownTools) -> Chat | None:
+def read_apart(body: bytes, spans: dict[str, Raw], *, known: Known, plain: bool = True) -> Chat | None:
     """The request, each of its parts read as it needs; of plain messages nothing is kept but their span. None where a
-    type is wrong. Raises GatewayError only where `read_at_once` raises the same.
+    type is wrong. Raises GatewayError only where `read_at_once` raises the same. `plain`: messages may be.
     """
     spans = _without_nulls(spans)
     rest = spans.copy()
     try:
         span = rest.pop("messages")
-        messages = plain_messages(span) or _messages(span, body)
-        known = tools.read(rest["tools"]) if "tools" in rest else None
-        if known is not None:
+        start = placed(body, span)
+        end = start + len(span) - 2 if start else 0
+        body[:start].decode()  # of a member that is repeated only the last is looked at below
+        body[end:].decode()
+        messages = _glanced(body, span, start=start, known=known) if plain else None
+        if messages is None:
+            messages = _messages(span)
+        tools = known.tools.read(rest["tools"]) if "tools" in rest else None
+        if tools is not None:
             del rest["tools"]
         written = msgspec.json.encode(rest)
-        written.decode()
         request = _REST.decode(written)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
         return None
-    if known is not None:
-        request = msgspec.structs.replace(request, tools=known.tools)
-    chat = _checked(request, spans, messages=messages, tools=known)
-    return chat if isinstance(messages, PlainMessages) else chat.knowing(messages)
+    if tools is not None:
+        request = msgspec.structs.replace(request, tools=tools.tools)
+    chat = _checked(request, spans, messages=messages, tools=tools)
+    if not isinstance(messages, PlainMessages):
+        return chat.knowing(messages)
+    if start:
+        weight = _PER_BYTE * len(written) + (tools.weight if tools else 0)
+        known.frames.learn(body, chat, start=start, messages=messages, weight=weight)
+    return chat
 
 
-def _messages(span: Raw, body: bytes) -> list[Message]:
-    if not body.isascii():
-        str(span, "utf-8")
+def _glanced(body: bytes, span: Raw, *, start: int, known: Known) -> PlainMessages | None:
+    if not start:
+        return plain_messages(span)
+    return known.turns.read(body, start=start, end=start + len(span) - 2)
+
+
+def _messages(span: Raw) -> list[Message]:
+    str(span, "utf-8")
     return _MESSAGES.decode(span)
 
 
