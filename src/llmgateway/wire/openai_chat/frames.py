@@ -41,7 +41,7 @@ class Frame(Struct, frozen=True):
 
     def around(self, messages: PlainMessages, body: bytes) -> Chat:
         """The request that has these messages, where `body` has them."""
-        said = Raw(body[len(self.head) - 1 : len(body) - len(self.tail) + 1])
+        said = Raw(memoryview(body)[len(self.head) - 1 : len(body) - len(self.tail) + 1])
         bare = self.traits
         traits = Traits(
             bare.needs.copy(), bare.prompt_bytes + messages.characters, bare.rebuild, bare.foreign, messages.count
@@ -60,6 +60,8 @@ class Frames:
 
     def find(self, body: bytes) -> Frame | None:
         """The frame whose head and tail these are. What is between them may be anything."""
+        if not len(self.lately):
+            return None
         key = _key(body, _opening(body))
         for frame in self.lately.get(key) or ():
             if body.endswith(frame.tail) and body.startswith(frame.head):
@@ -72,7 +74,7 @@ class Frames:
         """`start`: the offset behind the bracket that opens an array like the messages of `chat`. `weight`: about the
         bytes that all the rest of it takes.
         """
-        if not self.lately.max_bytes:
+        if not self.lately.max_bytes or start != _opening(body):
             return
         key = _key(body, start)
         if key in self._noted:
@@ -84,6 +86,19 @@ class Frames:
         if frame is not None:
             frames = (frame, *(self.lately.get(key) or ()))[:_ALIKE]
             self.lately.put(key, frames, weight=sum(one.weight for one in frames))
+
+
+def laid_out(body: bytes, spans: dict[str, Raw]) -> int:
+    """The offset behind the bracket that opens the messages in a body without blanks, escaped names and members that
+    are there twice, which its length proves; 0 in any other.
+    """
+    at, start = 1, 0
+    for name, span in spans.items():
+        at += len(name) + 3
+        if name == _NAME:
+            start = at + 1
+        at += len(span) + 1
+    return start if at == len(body) else 0
 
 
 def placed(body: bytes, span: Raw) -> int:

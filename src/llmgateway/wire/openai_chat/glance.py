@@ -125,7 +125,7 @@ class PlainTools(Struct, frozen=True):
     weight: int
 
 
-def plain_messages(span: Raw | bytes) -> PlainMessages | None:
+def plain_messages(span: Raw | bytes | memoryview) -> PlainMessages | None:
     """Messages that need no further check, nor one of their UTF-8; None where they may."""
     try:
         messages = _MESSAGES.decode(span)

@@ -14,7 +14,7 @@ from msgspec import Meta, Raw
 from llmgateway.domain import chat
 from llmgateway.domain.chat import REQUEST_FIELDS, Chat, ChatBody, ChatRequest, Message
 from llmgateway.domain.errors import INVALID_JSON, INVALID_VALUE, MISSING_PARAMETER, GatewayError
-from llmgateway.wire.openai_chat.frames import placed
+from llmgateway.wire.openai_chat.frames import laid_out, placed
 from llmgateway.wire.openai_chat.glance import PlainMessages, PlainTools, plain_messages
 from llmgateway.wire.openai_chat.known import Known
 from llmgateway.wire.openai_chat.traits import read_traits
@@ -57,14 +57,14 @@ def read_apart(body: bytes, spans: dict[str, Raw], *, known: Known, plain: bool 
     """The request, each of its parts read as it needs; of plain messages nothing is kept but their span. None where a
     type is wrong. Raises GatewayError only where `read_at_once` raises the same. `plain`: messages may be.
     """
+    start = laid_out(body, spans)
     spans = _without_nulls(spans)
     rest = spans.copy()
     try:
         span = rest.pop("messages")
-        start = placed(body, span)
-        end = start + len(span) - 2 if start else 0
-        body[:start].decode()  # of a member that is repeated only the last is looked at below
-        body[end:].decode()
+        if not start:
+            start = placed(body, span)
+            _readable(body, start, start + len(span) - 2 if start else 0)
         messages = _glanced(body, span, start=start, known=known) if plain else None
         if messages is None:
             messages = _messages(span)
@@ -72,6 +72,7 @@ def read_apart(body: bytes, spans: dict[str, Raw], *, known: Known, plain: bool 
         if tools is not None:
             del rest["tools"]
         written = msgspec.json.encode(rest)
+        written.decode()
         request = _REST.decode(written)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
         return None
@@ -84,6 +85,14 @@ def read_apart(body: bytes, spans: dict[str, Raw], *, known: Known, plain: bool 
         weight = _PER_BYTE * len(written) + (tools.weight if tools else 0)
         known.frames.learn(body, chat, start=start, messages=messages, weight=weight)
     return chat
+
+
+def _readable(body: bytes, start: int, end: int) -> None:
+    """Raises UnicodeDecodeError for what stands around the messages: a member may be there twice, and of its values
+    only the last be looked at.
+    """
+    body[:start].decode()
+    body[end:].decode()
 
 
 def _glanced(body: bytes, span: Raw, *, start: int, known: Known) -> PlainMessages | None:

@@ -39,10 +39,10 @@ class Turns:
     def read(self, body: bytes, *, start: int, end: int) -> PlainMessages | None:
         """What `plain_messages` says of `body[start - 1 : end + 1]`, which begins and ends with a bracket."""
         if not self.lately.max_bytes:
-            return plain_messages(body[start - 1 : end + 1])
+            return plain_messages(memoryview(body)[start - 1 : end + 1])
         key, turn = self._find(body, start, end)
         if turn is None:
-            messages = plain_messages(body[start - 1 : end + 1])
+            messages = plain_messages(memoryview(body)[start - 1 : end + 1])
         else:
             more = body[len(turn.said) : end].strip(_BLANKS)
             if not more:
