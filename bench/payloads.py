@@ -29,6 +29,8 @@ PHRASE = (
     "naïve café 你好"
 )
 WORDS = PHRASE.split(" ")
+STAMP = "<number of this request>"
+"""What the load writes a number over."""
 
 Json = dict[str, object]
 
@@ -67,9 +69,9 @@ def large_body(seed: int, *, model: str, stream: bool = False) -> bytes:
 
 
 def new_body(seed: int, *, model: str, stream: bool = False) -> bytes:
-    """The same with a conversation that has nothing in common with another's, from its first words on."""
+    """The same with the STAMP as the first words, so that its conversation has nothing in common with any other."""
     opening = b'"content":"'
-    return large_body(seed, model=model, stream=stream).replace(opening, b"%sThis is number %d: " % (opening, seed), 1)
+    return large_body(seed, model=model, stream=stream).replace(opening, opening + STAMP.encode(), 1)
 
 
 def conversation(seed: int) -> list[Json]:

@@ -1,6 +1,7 @@
 """wrk as load: an exact count of answers, because it stops asking before it stops listening.
 
-The Lua script sends ready requests in turn from a file. After `send_s` it hands wrk an empty request, which writes
+The Lua script sends ready requests in turn from a file; where one has the STAMP, a number stands in its place that no
+other request has, of this run or an earlier one. After `send_s` it hands wrk an empty request, which writes
 nothing, so every request that was sent is answered and counted by the time wrk ends.
 """
 
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.payloads import STAMP
 from bench.processes import RigError, program
 
 SCRIPT = """
@@ -26,9 +28,14 @@ local function now()
 end
 local lengths = { %(lengths)s }
 local ready, position, deadline = {}, 0, nil
+local stamp, stamped = "%(stamp)s", math.floor(now() * 1e6)
 function init(args)
     local file = io.open("%(file)s", "rb")
-    for index, length in ipairs(lengths) do ready[index] = file:read(length) end
+    for index, length in ipairs(lengths) do
+        local text = file:read(length)
+        local first, last = text:find(stamp, 1, true)
+        ready[index] = first and { text:sub(1, first - 1), text:sub(last + 1) } or text
+    end
     file:close()
 end
 function request()
@@ -36,7 +43,10 @@ function request()
     deadline = deadline or time + %(send_s)f
     if time >= deadline then return "" end
     position = position %% #ready + 1
-    return ready[position]
+    local one = ready[position]
+    if type(one) == "string" then return one end
+    stamped = stamped + 1
+    return one[1] .. string.format("%%0" .. #stamp .. ".0f", stamped) .. one[2]
 end
 function done(summary, latency, requests)
     local e = summary.errors
@@ -70,7 +80,7 @@ def run(load: Load, *, requests: Sequence[bytes], directory: Path) -> Count:
     data.write_bytes(b"".join(requests))
     script = directory / "load.lua"
     lengths = ",".join(str(len(one)) for one in requests)
-    script.write_text(SCRIPT % {"lengths": lengths, "file": data, "send_s": load.send_s})
+    script.write_text(SCRIPT % {"lengths": lengths, "file": data, "send_s": load.send_s, "stamp": STAMP})
     seconds = math.ceil(load.send_s + load.drain_s)
     command = [
         program("wrk") or "wrk",

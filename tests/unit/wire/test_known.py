@@ -82,6 +82,29 @@ def test_of_a_conversation_that_went_on_only_the_rest_is_read(source: bytes) -> 
         assert len(known.turns.lately) == 1, "the longer one is what is known now"
 
 
+def test_what_is_sent_once_is_only_noted() -> None:
+    known = Known()
+    for number in range(20):
+        read_request(conversation(1000 + number), known=known)
+    assert known.turns.lately.bytes_held < len(conversation(1000))
+
+
+def test_a_conversation_is_learned_when_it_goes_on() -> None:
+    known = Known()
+    source = body(tools=TOOLS)
+    for steps in range(4):
+        read_request(grown(source, *MORE * steps), known=known)
+    assert (known.turns.known, known.turns.grown) == (0, 2), "noted, learned, and twice recognised"
+
+
+@pytest.mark.parametrize("length", range(7_600, 8_400, 50))
+def test_a_conversation_that_grows_beyond_a_power_of_two_is_found(length: int) -> None:
+    said = {"role": "user", "content": " ".join(map(str, range(2000)))[:length]}
+    known = met(body(said))
+    read_request(body(said, {"role": "user", "content": "y" * 500}), known=known)
+    assert known.turns.grown == 1
+
+
 def test_other_messages_in_a_known_frame_are_read_alone() -> None:
     known = met(body(tools=TOOLS))
     other = body({"role": "user", "content": "x" * 5000}, tools=TOOLS)
@@ -263,7 +286,8 @@ def test_a_conversation_is_known_where_it_begins_and_up_to_where_it_ends() -> No
     turns = Known().turns
     source = b'[[{"role":"user","content":"%b ]"},{"role":"user","content":"]"}]' % (b"x" * 5000)
     within, whole = source.rindex(b"]", 0, -1), len(source) - 1
-    assert turns.read(source, start=2, end=whole) == plain_messages(source[1:])
+    for _ in range(2):
+        assert turns.read(source, start=2, end=whole) == plain_messages(source[1:])
     assert turns.read(source, start=1, end=whole) is None
     assert turns.read(source, start=2, end=within) is None
     assert (turns.known, turns.grown) == (0, 0)
@@ -286,8 +310,9 @@ def test_what_is_held_stays_within_its_bounds() -> None:
 def test_the_conversation_that_was_not_asked_for_longest_goes_first() -> None:
     known = Known(max_bytes=70_000)
     for number in (1000, 1001, 1000, 1002, 1000, 1003, 1000, 1004, 1000, 1005, 1000, 1001, 1000):
-        read_request(conversation(number), known=known)
-    assert known.turns.known == 6
+        for _ in range(2):
+            read_request(conversation(number), known=known)
+    assert known.turns.known == 6 * 2
 
 
 def test_the_frame_that_was_not_asked_for_longest_goes_first() -> None:
@@ -313,7 +338,8 @@ def test_nobody_asks_for_ten_minutes_and_it_is_let_go() -> None:
     known = Known(monotonic=lambda: now[0])
     for at, number in ((0, 1), (0, 2), (500, 1), (601, 3)):
         now[0] = at
-        read_request(conversation(1000 + number), known=known)
+        for _ in range(2):
+            read_request(conversation(1000 + number), known=known)
     before = known.turns.known
     read_request(conversation(1001), known=known)
     read_request(conversation(1002), known=known)

@@ -3,7 +3,8 @@
 Knows bodies from their first byte to the end of their last message, whose messages were read and found plain, and
 compares all of those bytes; only the messages behind them are read. Where the messages of a body are is for the caller
 to know. The key is a look at 64 bytes near the end of what is known: at one of sixteen places per octave of its length,
-so that few looks find it in a body that went on.
+so that few looks find it in a body that went on. A conversation that was seen once is only noted: most of what is
+sent once never comes again.
 """
 
 import time
@@ -29,11 +30,15 @@ class _Turn(Struct, frozen=True):
     messages: PlainMessages
 
 
+_NOTED: Final = _Turn(b"", 0, PlainMessages(0, 0))
+"""Stands for a conversation that was seen once."""
+
+
 class Turns:
     """The conversations of one process. `known`, `grown`: how often one was recognised as it was, or went on."""
 
     def __init__(self, *, max_bytes: int, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.lately: Lately[tuple[int, bytes], _Turn] = Lately(max_bytes=max_bytes, monotonic=monotonic)
+        self.lately: Lately[bytes, _Turn] = Lately(max_bytes=max_bytes, monotonic=monotonic)
         self.known = self.grown = 0
 
     def read(self, body: bytes, *, start: int, end: int) -> PlainMessages | None:
@@ -41,7 +46,7 @@ class Turns:
         if not self.lately.max_bytes:
             return plain_messages(memoryview(body)[start - 1 : end + 1])
         key, turn = self._find(body, start, end)
-        if turn is None:
+        if turn is None or turn is _NOTED:
             messages = plain_messages(memoryview(body)[start - 1 : end + 1])
         else:
             more = body[len(turn.said) : end].strip(_BLANKS)
@@ -50,36 +55,47 @@ class Turns:
                 self.lately.touch(key)
                 return turn.messages
             messages = _joined(turn.messages, more)
-        if messages is None:
-            return None
+            self.grown += messages is not None
+        if messages is None or end + _BESIDES > self.lately.max_bytes // 4:
+            return messages
         if turn is not None:
-            self.grown += 1
             self.lately.drop(key)
-        self._learn(body[:end].rstrip(_BLANKS), start, messages)
+            self._learn(body[:end].rstrip(_BLANKS), start, messages)
+        elif key:
+            self.lately.put(key, _NOTED, weight=_BESIDES)
         return messages
 
-    def _find(self, body: bytes, start: int, end: int) -> tuple[tuple[int, bytes], _Turn | None]:
-        size, get = _place(end), self.lately.get
-        key = (size, b"")
+    def _find(self, body: bytes, start: int, end: int) -> tuple[bytes, _Turn | None]:
+        """What is known of the conversation, and its key; None and the key for a note if it is not even noted."""
+        size, get, least = _place(end), self.lately.get, start + _LOOK_BYTES
+        octave = 1 << max(size.bit_length() - 1, 0)
+        step = octave >> 4
+        note, noted = b"", None
         for _ in range(_LOOKS):
-            if size < start + _LOOK_BYTES:
+            if size < least:
                 break
-            key = (size, body[size - _LOOK_BYTES : size])
+            key = body[size - _LOOK_BYTES : size]
             turn = get(key)
-            if turn is not None and turn.start == start and len(turn.said) <= end and body.startswith(turn.said):
+            if turn is None:
+                note = note or key
+            elif turn is _NOTED:
+                note, noted = key, turn
+            elif turn.start == start and len(turn.said) <= end and body.startswith(turn.said):
                 return key, turn
-            size = _place(size - 1)
-        return key, None
+            if size == octave:
+                octave >>= 1
+                step >>= 1
+            size -= step
+        return note, noted
 
     def _learn(self, said: bytes, start: int, messages: PlainMessages) -> None:
         size = _place(len(said))
         if size >= start + _LOOK_BYTES:
-            key = (size, said[size - _LOOK_BYTES : size])
-            self.lately.put(key, _Turn(said, start, messages), weight=len(said) + _BESIDES)
+            self.lately.put(said[size - _LOOK_BYTES : size], _Turn(said, start, messages), weight=len(said) + _BESIDES)
 
 
 def _place(length: int) -> int:
-    """The last place to look at that is not behind `length`."""
+    """The last place to look at that is not behind `length`: there are sixteen between a power of two and the next."""
     return length & -(1 << max(length.bit_length() - 5, 0))
 
 
