@@ -1,8 +1,8 @@
 """Errands: a request's coroutine, driven by what it waits for instead of by a task and its futures.
 
-A request waits for little besides the bytes of its provider, which wake a `Waiter`. All errands woken in two turns of
-the loop go on one after the other in the next: requests in the same phase share warm code, and their writes reach peers
-that are awake. Futures can be awaited too; `within` stands for `asyncio.timeout`, which needs a task.
+A request waits for little besides the bytes of its provider, which wake a `Waiter`. All errands woken in a few turns
+of the loop go on one after the other in the next: requests in the same phase share warm code, and their writes reach
+peers that are awake. Futures can be awaited too; `within` stands for `asyncio.timeout`, which needs a task.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Final, cast
+
+_GATHERING_TURNS: Final = 2
 
 
 class _Running:
@@ -25,21 +27,24 @@ _running: Final = _Running()
 
 
 class _Turn:
-    """What goes on at the turn after the next, one after the other; what comes in until then goes along, and the more
-    go together, the less each of them costs. Whoever adds the first one calls `begin`.
+    """What goes on a few turns of the loop later, one after the other; what comes in until then goes along, and the
+    more go together, the less each of them costs. Whoever adds the first one calls `begin`.
     """
 
-    __slots__ = ("ready",)
+    __slots__ = ("_left", "ready")
 
     def __init__(self) -> None:
         self.ready: list[Callable[[], None]] = []
+        self._left = 0
 
     def begin(self) -> None:
+        self._left = _GATHERING_TURNS
         asyncio.get_running_loop().call_soon(self._gather)
 
     def _gather(self) -> None:
         """Lets the loop look at its sockets once more."""
-        asyncio.get_running_loop().call_soon(self._run)
+        self._left -= 1
+        asyncio.get_running_loop().call_soon(self._gather if self._left else self._run)
 
     def _run(self) -> None:
         ready, self.ready = self.ready, []
