@@ -37,15 +37,12 @@ _JSON_TYPE: Final = b"application/json"
 _MEDIA: Final = frozenset(("vision", "documents"))
 
 
-class Committed:
+class Committed(msgspec.Struct, eq=False):
     """An answer under way: the chunks decoded so far, and where the rest comes from (None: there is no rest)."""
 
-    __slots__ = ("chunks", "decoder", "response")
-
-    def __init__(self, chunks: list[Chunk], decoder: Decoder | None, response: UpstreamResponse | None) -> None:
-        self.chunks = chunks
-        self.decoder = decoder
-        self.response = response
+    chunks: list[Chunk]
+    decoder: Decoder | None
+    response: UpstreamResponse | None
 
 
 class Means(msgspec.Struct, kw_only=True):
@@ -194,7 +191,8 @@ async def _read(
     if exchange.healer is not None:
         chunk = exchange.healer.whole(chunk)
     exchange.observe(chunk)
-    _refuse_empty(exchange, chunk, to)
+    if not exchange.first_content_ns:
+        _refuse_empty(exchange, chunk, to)
     response.close()
     return Committed([chunk], None, None)
 

@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Final, cast
 
+import msgspec
+
 _GATHERING_TURNS: Final = 2
 
 
@@ -55,15 +57,12 @@ class _Turn:
 _turn: Final = _Turn()
 
 
-class Waiter:
+class Waiter(msgspec.Struct, eq=False):
     """Something that will happen once; one coroutine awaits it, in an errand or in a task."""
 
-    __slots__ = ("_error", "done", "resume")
-
-    def __init__(self) -> None:
-        self.done = False
-        self.resume: Callable[[], None] | None = None
-        self._error: BaseException | None = None
+    done: bool = False
+    resume: Callable[[], None] | None = None
+    _error: BaseException | None = None
 
     def wake(self) -> None:
         if not self.done:

@@ -19,7 +19,7 @@ class Ends:
         self.seen.append(error)
 
 
-async def turns(count: int = 3) -> None:
+async def turns(count: int = 6) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -61,7 +61,7 @@ async def test_what_has_happened_is_not_waited_for() -> None:
         await waiter
 
     Errand(work(), on_end=ends)
-    await turns(2)
+    await turns(4)
     assert ends.seen == [None]
 
 

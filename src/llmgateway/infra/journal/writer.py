@@ -1,4 +1,4 @@
-"""FileJournal: appends the records of two turns of the event loop to the journal file with one write.
+"""FileJournal: appends the records of each turn of the event loop to the journal file with one write.
 
 While the file takes writes, the event loop alone writes to it. Once a write fails or stalls, records go to a bounded
 backlog and the keeper thread alone writes, until the file is well again. The keeper also syncs the file about once a
@@ -123,17 +123,13 @@ class FileJournal:
     def append(self, record: LogRecord, *, then: Callable[[], None] | None = None) -> None:
         turn = self._turn
         if not turn:
-            self._loop.call_soon(self._gather)
+            self._loop.call_soon(self._flush)
         turn.append(record)
         if then is not None:
             self._thens.append(then)
 
-    def _gather(self) -> None:
-        """One more turn: what ends in it goes along."""
-        self._loop.call_soon(self._flush)
-
     def _flush(self) -> None:
-        """Write what these turns brought, then let the answers go."""
+        """Write what this turn brought, then let the answers go."""
         records, thens = self._turn, self._thens
         self._turn, self._thens = [], []
         try:

@@ -7,6 +7,8 @@ is no longer wanted.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.engine.errand import Waiter
 from llmgateway.infra.transport.failures import unreachable, unreadable
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from llmgateway.infra.transport.connection import Connection
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """An UpstreamResponse. `status` is 0 until the head has arrived.
 
     While `connection` is set the answer is still arriving; afterwards `rest` holds what was not read yet, and `error`
@@ -24,19 +26,16 @@ class Exchange:
     request may be sent again.
     """
 
-    __slots__ = ("connection", "error", "headers", "limit", "peer", "rest", "stale", "status", "step", "waiter")
-
-    def __init__(self, connection: "Connection", *, peer: str) -> None:
-        self.connection: Connection | None = connection
-        self.peer = peer
-        self.status = 0
-        self.headers: Sequence[tuple[bytes, bytes]] = ()
-        self.rest = b""
-        self.error: UpstreamError | None = None
-        self.limit: int | None = None
-        self.stale = False
-        self.step: Callable[[bytes], bool] | None = None
-        self.waiter: Waiter | None = None
+    connection: "Connection | None"
+    peer: str
+    status: int = 0
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    rest: bytes = b""
+    error: UpstreamError | None = None
+    limit: int | None = None
+    stale: bool = False
+    step: Callable[[bytes], bool] | None = None
+    waiter: Waiter | None = None
 
     async def answered(self) -> bool:
         """Waits for the head. False: nothing came and the request may be sent again. Raises UpstreamError."""

@@ -20,12 +20,12 @@ _USAGE: Final = (
     '{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}'
 )
 
-_TOKENS_ONLY: Final = (
+_TOKENS_ONLY: Final = _USAGE + (
     ',"cost_usd_total":%s,"cost_usd_input":%s,"cost_usd_output":%s,"cost_usd_cached_input":%s,"cost_usd_request":0,'
     '"cost":%s,"cost_details":{"upstream_inference_cost":%s,"input_cost":%s,"output_cost":%s,"cached_input_cost":%s,'
-    '"cache_write_input_cost":0,"request_cost":0,"web_search_cost":0,"total_cost":%s}'
+    '"cache_write_input_cost":0,"request_cost":0,"web_search_cost":0,"total_cost":%s}}'
 )
-"""What most answers cost: nothing but tokens."""
+"""What most answers say: they cost nothing but tokens, and there is nothing to explain."""
 
 
 class RoutingEntry(Struct, frozen=True):
@@ -88,7 +88,7 @@ def usage_json(usage: Usage, cost: Cost | None) -> bytes:
     prompt, cached = usage.prompt_tokens, usage.cached_tokens
     written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
     output, reasoning = usage.output_tokens, usage.reasoning_tokens
-    text = _USAGE % (
+    counts = (
         prompt,
         output,
         prompt + output,
@@ -101,18 +101,20 @@ def usage_json(usage: Usage, cost: Cost | None) -> bytes:
         usage.output_audio_tokens,
         usage.output_image_tokens,
     )
-    if cost is not None:
-        text += _cost_members(cost)
-        if not usage.estimated and cached + written <= prompt:
-            return f"{text}}}".encode()
-    return f'{text},"info":"{_info(usage, cost)}"}}'.encode()
+    if cost is None or usage.estimated or cached + written > prompt:
+        costs = _cost_members(cost) if cost is not None else ""
+        return f'{_USAGE % counts}{costs},"info":"{_info(usage, cost)}"}}'.encode()
+    if cost.request or cost.cache_write or cost.web_search or cost.image_output:
+        return f"{_USAGE % counts}{_cost_members(cost)}}}".encode()
+    fresh, read, told = decimal_usd(cost.input), decimal_usd(cost.cached_input), decimal_usd(cost.output)
+    total = decimal_usd(cost.input + cost.cached_input + cost.output)
+    told_costs = (total, fresh, told, read, total, total, fresh, told, read, total)
+    return (_TOKENS_ONLY % (counts + told_costs)).encode()
 
 
 def _cost_members(cost: Cost) -> str:
     total, fresh, output = decimal_usd(cost.total), decimal_usd(cost.input), decimal_usd(cost.output)
     cached = decimal_usd(cost.cached_input)
-    if not (cost.request or cost.cache_write or cost.web_search or cost.image_output):
-        return _TOKENS_ONLY % (total, fresh, output, cached, total, total, fresh, output, cached, total)
     request, written, search = decimal_usd(cost.request), decimal_usd(cost.cache_write), decimal_usd(cost.web_search)
     optional = ""
     if cost.cache_write:

@@ -6,6 +6,8 @@ Each capability is noted with the JSON path that asked for it, so that a refusal
 from collections.abc import Set
 from typing import Final
 
+from msgspec import Struct
+
 from llmgateway.domain.chat import ChatRequest, Function, Message, Part, Tool, Traits
 from llmgateway.domain.errors import INVALID_VALUE, MISSING_PARAMETER, GatewayError
 from llmgateway.wire.openai_chat.glance import PlainMessages, PlainTools
@@ -42,16 +44,13 @@ TELLING: Final = frozenset(
 """Fields besides the messages that ask for something, or are checked against each other."""
 
 
-class _Pass:
+class _Pass(Struct):
     """What one pass gathers; lives for one call of `read_traits`."""
 
-    __slots__ = ("bytes", "foreign", "needs", "rebuild")
-
-    def __init__(self) -> None:
-        self.needs: dict[str, str] = {}
-        self.bytes = 0
-        self.rebuild = False
-        self.foreign: list[tuple[str, str]] = []
+    needs: dict[str, str] = {}
+    bytes: int = 0
+    rebuild: bool = False
+    foreign: list[tuple[str, str]] = []
 
 
 def read_traits(
