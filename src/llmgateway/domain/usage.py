@@ -198,9 +198,7 @@ def _tier(price: Price, prompt_tokens: int) -> Price | PriceTier:
 def _at_list_price(usage: Usage, price: Price, row: Price | PriceTier) -> Cost:
     cached = usage.cached_tokens
     short, long = usage.cache_write_5m_tokens, usage.cache_write_1h_tokens
-    fresh = usage.prompt_tokens - cached - short - long
-    if fresh < 0:
-        fresh = 0
+    fresh = usage.input_tokens
     read, output, written, images = fresh * row.input, usage.output_tokens, 0, 0
     if short or long:
         written = short * (row.input if row.cache_write_5m is None else row.cache_write_5m)

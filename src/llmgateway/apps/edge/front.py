@@ -122,10 +122,8 @@ class Front:
         if found is None:
             return None
         head, body = found
-        gateway, limits = self.gateway, self.limits
-        if head.snapshot is not gateway.snapshot or len(body) > limits.max_body_bytes:
-            return None
-        if gateway.meters.in_flight >= limits.max_in_flight or self.buffered_bytes > limits.max_buffered_bytes:
+        gateway = self.gateway
+        if head.snapshot is not gateway.snapshot or len(body) > self.limits.max_body_bytes or self._busy:
             return None
         key = head.key
         if (key.expires_at is not None and key.expires_at <= time.time()) or not gateway.journal.accepting:
@@ -201,14 +199,18 @@ class Front:
             raise GatewayError(errors.LOOP_DETECTED, "This gateway is its own upstream. Check the providers' base_url.")
 
     def _check_load(self) -> None:
-        limits = self.limits
-        if self.gateway.meters.in_flight >= limits.max_in_flight or self.buffered_bytes > limits.max_buffered_bytes:
+        if self._busy:
             raise self.overloaded()
         if not self.gateway.journal.accepting:
             self.gateway.meters.overloaded += 1
             raise GatewayError(
                 errors.OVERLOADED, "Requests cannot be recorded at the moment. Try again shortly.", retry_after_s=5
             )
+
+    @property
+    def _busy(self) -> bool:
+        limits = self.limits
+        return self.gateway.meters.in_flight >= limits.max_in_flight or self.buffered_bytes > limits.max_buffered_bytes
 
     def _route(self, path: bytes) -> Route | None:
         found = self._exact.get(path)

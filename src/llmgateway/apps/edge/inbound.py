@@ -122,7 +122,7 @@ class Inbound:
             return
         self.begun = self.done = True
         head = b"%b%bx-request-id: %b\r\n%b%bcontent-length: %d\r\n\r\n" % (
-            _STATUS_LINES.get(status) or status_line(status),
+            status_line(status),
             lines,
             self.request_id.encode("ascii"),
             self.extra_headers,

@@ -235,8 +235,7 @@ class EdgeProtocol(asyncio.Protocol):
 
     def answered(self, inbound: Inbound) -> None:
         """The answer is written: the next request's turn, or the end of the connection."""
-        self._front.buffered_bytes -= inbound.body_bytes
-        inbound.body_bytes = 0
+        self._release(inbound)
         if inbound is not self.current:
             return
         self.current = None

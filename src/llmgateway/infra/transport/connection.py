@@ -340,9 +340,7 @@ class Connection(asyncio.Protocol):
             self._owner.freed(self, keep_s=self._keep_s)
         else:
             self.discard()
-        waiter, exchange.waiter = exchange.waiter, None
-        if waiter is not None:
-            waiter.wake()
+        exchange.wake()
 
     def _fail(self, error: UpstreamError) -> None:
         """The answer has ended badly; what had arrived can still be read before the error is."""

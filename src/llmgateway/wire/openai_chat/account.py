@@ -85,8 +85,7 @@ def _info(usage: Usage, cost: Cost | None) -> str:
 
 def usage_json(usage: Usage, cost: Cost | None) -> bytes:
     """The `usage` object. Costs are absent where no price is known."""
-    prompt, cached = usage.prompt_tokens, usage.cached_tokens
-    written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+    prompt, cached, written = usage.prompt_tokens, usage.cached_tokens, usage.cache_write_tokens
     output, reasoning = usage.output_tokens, usage.reasoning_tokens
     counts = (
         prompt,
@@ -107,7 +106,7 @@ def usage_json(usage: Usage, cost: Cost | None) -> bytes:
     if cost.request or cost.cache_write or cost.web_search or cost.image_output:
         return f"{_USAGE % counts}{_cost_members(cost)}}}".encode()
     fresh, read, told = decimal_usd(cost.input), decimal_usd(cost.cached_input), decimal_usd(cost.output)
-    total = decimal_usd(cost.input + cost.cached_input + cost.output)
+    total = decimal_usd(cost.total)
     told_costs = (total, fresh, told, read, total, total, fresh, told, read, total)
     return (_TOKENS_ONLY % (counts + told_costs)).encode()
 
