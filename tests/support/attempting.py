@@ -196,12 +196,13 @@ class _SlowTransport(FakeTransport):
 
 
 def text(committed: Committed) -> str:
-    """What is told so far, by deltas and by events that are forwarded."""
+    """What is told so far, by deltas and by what is forwarded."""
     told: list[str] = []
     for chunk in committed.chunks:
         told += [choice.delta.content or "" for choice in chunk.choices]
         for tail in chunk.wire.tails if chunk.wire is not None else ():
-            told += [choice["delta"]["content"] for choice in json.loads(b'{"choices":' + tail)["choices"]]
+            choices = [json.loads(tail)] if chunk.done else json.loads(b'{"choices":' + tail)["choices"]
+            told += [choice["message" if chunk.done else "delta"]["content"] for choice in choices]
     return "".join(told)
 
 

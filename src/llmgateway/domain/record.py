@@ -25,7 +25,7 @@ class AttemptRow(msgspec.Struct, frozen=True, array_like=True):
     error_type: str
     error_code: str | None
     error_message: str | None
-    succeeded: bool
+    succeeded: int
     upstream_cost: int
 
 
@@ -52,7 +52,7 @@ class ExchangeRow(msgspec.Struct, frozen=True, array_like=True):
     trace_id: str | None
     client_ip: str | None
     custom: str | None
-    stream: bool
+    stream: int
     requested_model: str | None
     requested_provider: str | None
     used_model: str | None
@@ -67,8 +67,8 @@ class ExchangeRow(msgspec.Struct, frozen=True, array_like=True):
     error_type: str | None
     error_code: str | None
     error_message: str | None
-    truncated: bool
-    cached: bool
+    truncated: int
+    cached: int
     attempts: int
     prompt_tokens: int
     completion_tokens: int
@@ -122,11 +122,14 @@ class LogRecord(msgspec.Struct, frozen=True, array_like=True):
             "none",
             None,
             None,
-            succeeded=True,
+            succeeded=1,
             upstream_cost=0,
         )
         return (*self.others, answered)
 
+
+FLAGS: frozenset[str] = frozenset(("stream", "truncated", "cached", "succeeded"))
+"""Columns that are 0 or 1, in the journal as in the database: the sink binds integers as they are."""
 
 EXCHANGE_COLUMNS: tuple[str, ...] = ExchangeRow.__struct_fields__
 ATTEMPT_COLUMNS: tuple[str, ...] = AttemptRow.__struct_fields__

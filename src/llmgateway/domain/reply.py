@@ -88,14 +88,17 @@ class ChoiceDelta(Struct):
 
 
 class Wire(Struct, frozen=True):
-    """Events of one upstream read that may be forwarded as they are, but for the envelope.
+    """What goes to the client as it stands here, but for the envelope: events of one upstream read, or a whole answer
+    that is one text.
 
-    `tails`: what each of them holds behind the chunk's `prefix`, without the blank line. `content_bytes` is about how
-    much text they carry.
+    `tails`: what each event holds behind the chunk's `prefix`, without the blank line; of a whole answer its choices,
+    without the brackets.
+    `content_bytes` is about how much text they carry. `finish_reason`: of a whole answer.
     """
 
     tails: list[bytes]
     content_bytes: int
+    finish_reason: str | None = None
 
 
 class Chunk(Struct):

@@ -33,10 +33,12 @@ class _Turn:
     more go together, the less each of them costs. Whoever adds the first one calls `begin`.
     """
 
-    __slots__ = ("_left", "ready")
+    __slots__ = ("_left", "behind", "ready", "running")
 
     def __init__(self) -> None:
         self.ready: list[Callable[[], None]] = []
+        self.behind: list[Callable[[], object]] = []
+        self.running = False
         self._left = 0
 
     def begin(self) -> None:
@@ -50,11 +52,32 @@ class _Turn:
 
     def _run(self) -> None:
         ready, self.ready = self.ready, []
-        for go_on in ready:
-            go_on()
+        self.running = True
+        try:
+            for go_on in ready:
+                go_on()
+        finally:
+            self.running = False
+            behind, self.behind = self.behind, []
+            for call in behind:
+                try:
+                    call()
+                except Exception as error:  # noqa: BLE001 - one request's failure must not hold back the others
+                    told = {"message": "behind a turn's errands", "exception": error}
+                    asyncio.get_running_loop().call_exception_handler(told)
 
 
 _turn: Final = _Turn()
+
+
+def follow(call: Callable[[], object]) -> bool:
+    """Calls it behind the errands that go on now; False when none does, and nothing will come of it.
+
+    What all of them write leaves together: peers on one machine are woken once, not one by one.
+    """
+    if _turn.running:
+        _turn.behind.append(call)
+    return _turn.running
 
 
 class Waiter(msgspec.Struct, eq=False):

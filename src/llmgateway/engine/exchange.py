@@ -140,7 +140,9 @@ class Exchange(msgspec.Struct, kw_only=True):
             if wire.content_bytes and not self.first_content_ns:
                 self.first_content_ns = self.clock.now_ns()
             self.content_characters += wire.content_bytes
-            return
+            if not chunk.done:
+                return
+            self.finish_reason = self.raw_finish_reason = wire.finish_reason
         for choice in chunk.choices:
             self._delta(choice.delta)
             if choice.delta.reasoning_details or (self.thoughts is not None and choice.delta.tool_calls):

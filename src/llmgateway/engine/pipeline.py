@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from functools import partial
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from llmgateway.domain import errors
 from llmgateway.domain.chat import Chat
@@ -18,7 +18,7 @@ from llmgateway.domain.reply import Chunk
 from llmgateway.engine.affinity import Affinity
 from llmgateway.engine.attempt import Committed, Means, attempt, decide, lost, verdict
 from llmgateway.engine.auto import is_asked, without_filters
-from llmgateway.engine.clock import REAL, Clock
+from llmgateway.engine.clock import REAL, SECOND_NS, Clock
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.health import Health
 from llmgateway.engine.media import check_media
@@ -134,18 +134,14 @@ class Gateway:
         _Line(self, Exchange(log_id=self.ids.next(), key=key, facts=facts), down).fail(error)
 
 
-class _Line:
+class _Line(Struct, eq=False):
     """The way back of one exchange."""
 
-    __slots__ = ("_created", "_down", "_encoder", "_exchange", "_extra", "_gateway")
-
-    def __init__(self, gateway: Gateway, exchange: Exchange, down: Downstream) -> None:
-        self._gateway = gateway
-        self._exchange = exchange
-        self._down = down
-        self._created = exchange.began_ns // 1_000_000_000
-        self._encoder: StreamEncoder | None = None
-        self._extra: dict[str, Raw] | None = None
+    _gateway: Gateway
+    _exchange: Exchange
+    _down: Downstream
+    _encoder: StreamEncoder | None = None
+    _extra: dict[str, Raw] | None = None
 
     def whole(self, chat: Chat, chunk: Chunk) -> None:
         exchange = self._exchange
@@ -155,7 +151,7 @@ class _Line:
         body = whole_answer(
             chunk,
             answer_id=chunk.id or f"chatcmpl-{exchange.log_id}",
-            created=self._created,
+            created=exchange.began_ns // SECOND_NS,
             model=exchange.attempts[-1].deployment.used_model,
             usage=settlement.usage or b"{}",
             metadata=settlement.metadata or b"{}",
@@ -285,7 +281,7 @@ class _Line:
         attempts = exchange.attempts
         return StreamEncoder(
             fallback_id=f"chatcmpl-{exchange.log_id}",
-            created=self._created,
+            created=exchange.began_ns // SECOND_NS,
             model=attempts[-1].deployment.used_model if attempts else "",
             naive=options is None or not options.include_usage,
             hide_reasoning=chat is not None and chat.hides_reasoning,

@@ -180,7 +180,7 @@ def _exchange_row(
         facts.trace_id,  # trace_id
         facts.client_ip,  # client_ip
         msgspec.json.encode(facts.custom).decode() if facts.custom else None,  # custom
-        chat is not None and chat.streamed,  # stream
+        1 if chat is not None and chat.streamed else 0,  # stream
         chat.request.model if chat is not None else None,  # requested_model
         plan.requested_provider if plan is not None else None,  # requested_provider
         to.used_model,  # used_model
@@ -195,8 +195,8 @@ def _exchange_row(
         kind,  # error_type
         code,  # error_code
         message,  # error_message
-        error is not None and exchange.relayed,  # truncated
-        False,  # cached
+        1 if error is not None and exchange.relayed else 0,  # truncated
+        0,  # cached
         len(exchange.attempts),  # attempts
         usage.prompt_tokens,  # prompt_tokens
         usage.output_tokens,  # completion_tokens
@@ -240,6 +240,6 @@ def _attempt_row(exchange: Exchange, seq: int, attempt: Attempt) -> AttemptRow:
         attempt.error_type,  # error_type
         attempt.error_code,  # error_code
         attempt.error_message,  # error_message
-        attempt.succeeded,  # succeeded
+        1 if attempt.succeeded else 0,  # succeeded
         attempt.upstream_cost,  # upstream_cost
     )

@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from llmgateway.engine.errand import Errand, Waiter, within
+from llmgateway.engine.errand import Errand, Waiter, follow, within
 
 
 class Ends:
@@ -163,6 +163,48 @@ async def test_a_cancelled_errand_does_not_take_it_for_a_time_limit() -> None:
     await turns()
     errand.cancel()
     assert [type(error) for error in ends.seen] == [asyncio.CancelledError]
+
+
+async def test_what_follows_is_called_behind_all_errands_of_the_turn() -> None:
+    steps: list[str] = []
+
+    async def work(name: str) -> None:
+        steps.append(name)
+        assert follow(lambda: steps.append(f"behind {name}"))
+
+    for name in "ab":
+        Errand(work(name), on_end=Ends())
+    await turns()
+    assert steps == ["a", "b", "behind a", "behind b"]
+
+
+async def test_nothing_follows_where_no_errand_goes_on() -> None:
+    steps: list[bool] = []
+
+    async def work() -> None:
+        follow(lambda: steps.append(follow(lambda: steps.append(True))))
+
+    assert not follow(lambda: steps.append(True))
+    Errand(work(), on_end=Ends())
+    await turns()
+    assert steps == [False]
+
+
+async def test_what_fails_behind_a_turn_does_not_hold_back_the_others() -> None:
+    loop, told, steps = asyncio.get_running_loop(), list[object](), list[str]()
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    error = ValueError("broken")
+
+    def fail() -> None:
+        raise error
+
+    async def work() -> None:
+        follow(fail)
+        follow(lambda: steps.append("behind"))
+
+    Errand(work(), on_end=Ends())
+    await turns()
+    assert (told, steps) == ([error], ["behind"])
 
 
 async def test_an_ended_errand_leaves_nothing_to_the_garbage_collector() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from llmgateway.engine.errand import Errand
 from llmgateway.infra.journal import FileJournal
 from llmgateway.infra.journal.segment import try_lock
 from tests.support.faulty_file import FaultyFile, journal_in, quick
@@ -43,6 +44,24 @@ async def test_records_of_one_loop_turn_share_one_write(tmp_path: Path) -> None:
         assert file.calls == before + 1
         assert order == list(range(50))
         assert journal.stats().records == 50
+
+
+async def test_records_of_errands_that_go_on_together_are_written_behind_them(tmp_path: Path) -> None:
+    file = FaultyFile()
+    order: list[str] = []
+    async with journal_in(tmp_path, write=file.write) as journal:
+        before = file.calls
+
+        async def answer(name: str) -> None:
+            order.append(name)
+            journal.append(record(), then=lambda: order.append(f"{name} told"))
+            assert file.calls == before
+
+        for name in "ab":
+            Errand(answer(name), on_end=lambda _error: order.append("ended"))
+        await until(lambda: len(order) == 6)
+        assert file.calls == before + 1
+        assert order == ["a", "ended", "b", "ended", "a told", "b told"]
 
 
 async def test_a_write_that_takes_only_some_bytes_is_continued(tmp_path: Path) -> None:

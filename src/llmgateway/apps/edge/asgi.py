@@ -7,10 +7,12 @@ to the server it runs under; `protocol` is the door for the world.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, Self, cast
+
+import msgspec
 
 from llmgateway.apps.edge.front import Front
-from llmgateway.apps.edge.inbound import EVENT_LINES, Inbound, header_lines
+from llmgateway.apps.edge.inbound import EVENT_LINES, Inbound, Line, header_lines
 from llmgateway.domain.errors import GatewayError
 
 Message = MutableMapping[str, Any]
@@ -28,7 +30,7 @@ class AsgiDoor:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(f"only http is served, not {scope['type']}")
-        inbound = _Inbound(scope)
+        inbound = _Inbound.of(scope)
         front = self._front
         peer: str | None = (scope.get("client") or (None,))[0]
         try:
@@ -68,21 +70,28 @@ class AsgiDoor:
 class _Inbound(Inbound):
     """A request of an ASGI server; its answer waits here until the server takes it."""
 
-    __slots__ = ("_messages", "_news", "_room", "_waiting_bytes")
+    _messages: deque[Message] = msgspec.field(default_factory=deque[Message])
+    _news: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    _room: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    _waiting_bytes: int = 0
 
-    def __init__(self, scope: Message) -> None:
-        super().__init__(self)
-        self._messages: deque[Message] = deque()
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._waiting_bytes = 0
-        self.method = scope["method"].encode()
-        self.path = scope["path"].removeprefix(scope.get("root_path", "")).encode("utf-8", "surrogateescape")
-        self.query = scope.get("query_string", b"")
+    @classmethod
+    def of(cls, scope: Message) -> Self:
+        fields: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
-            self.fields[name] = self.fields[name] + b", " + value if name in self.fields else value
-        self.head_only = self.method == b"HEAD"
-        self.http10 = True  # the server does the chunking
+            fields[name] = fields[name] + b", " + value if name in fields else value
+        method = scope["method"].encode()
+        inbound = cls(
+            cast(Line, None),
+            method=method,
+            path=scope["path"].removeprefix(scope.get("root_path", "")).encode("utf-8", "surrogateescape"),
+            query=scope.get("query_string", b""),
+            fields=fields,
+            head_only=method == b"HEAD",
+            http10=True,  # the server does the chunking
+        )
+        inbound._line = inbound  # it has no connection: it takes its answer itself
+        return inbound
 
     @property
     def congested(self) -> bool:

@@ -128,14 +128,12 @@ class Front:
         key = head.key
         if (key.expires_at is not None and key.expires_at <= time.time()) or not gateway.journal.accepting:
             return None
-        inbound = Inbound(line, began_s=began_s)
         log_id = gateway.ids.next()
-        request_id = inbound.request_id = f"req_{log_id}"
+        request_id = f"req_{log_id}"
         facts = msgspec.structs.replace(head.facts, request_id=request_id, log_id=log_id, client_ip=peer)
-        inbound.admitted = key
-        inbound.path = CHAT_PATH
-        inbound.body_bytes = len(body)
-        self.buffered_bytes += inbound.body_bytes
+        size = len(body)
+        inbound = Inbound(line, began_s=began_s, path=CHAT_PATH, body_bytes=size, request_id=request_id, admitted=key)
+        self.buffered_bytes += size
         self._begin(inbound, body, key=key, facts=facts)
         return inbound
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol
 
+import msgspec
+
 from llmgateway.domain.identity import ApiKey
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -43,7 +45,7 @@ class Line(Protocol):
     def answered(self, inbound: "Inbound") -> None: ...
 
 
-class Inbound:
+class Inbound(msgspec.Struct, eq=False):
     """A request as parsed, and its answer.
 
     `fields`: header values by name in lower case; those of a name that came more than once are joined by commas (RFC
@@ -53,38 +55,31 @@ class Inbound:
     body. `takes_body`: a body is read and kept.
     """
 
-    __slots__ = (
-        "_body", "_chunked", "_head", "_line", "_streaming", "admitted", "began_s", "begun", "body_bytes",
-        "close_after", "done", "errand", "expects", "extra_headers", "fields", "gone", "head_only", "http10", "method",
-        "path", "query", "repeats", "request_id", "takes_body", "unread",
-    )  # fmt: skip
-
-    def __init__(self, line: Line, *, began_s: float = 0.0) -> None:
-        self._line = line
-        self._head: Callable[[], Headers] = tuple
-        self.began_s = began_s
-        self.method = b""
-        self.path = b""
-        self.query = b""
-        self.fields: dict[bytes, bytes] = {}
-        self.repeats = 0
-        self._body: list[bytes | bytearray] = []
-        self.body_bytes = 0
-        self.request_id = ""
-        self.extra_headers: bytes = b""
-        self.admitted: ApiKey | None = None
-        self.errand: Cancellable | None = None
-        self.http10 = False
-        self.close_after = False
-        self.head_only = False
-        self.begun = False
-        self.done = False
-        self.gone = False
-        self.unread = False
-        self.expects = False
-        self.takes_body = False
-        self._streaming = False
-        self._chunked = False
+    _line: Line
+    began_s: float = 0.0
+    method: bytes = b""
+    path: bytes = b""
+    query: bytes = b""
+    fields: dict[bytes, bytes] = {}
+    repeats: int = 0
+    body_bytes: int = 0
+    request_id: str = ""
+    extra_headers: bytes = b""
+    admitted: ApiKey | None = None
+    errand: Cancellable | None = None
+    http10: bool = False
+    close_after: bool = False
+    head_only: bool = False
+    begun: bool = False
+    done: bool = False
+    gone: bool = False
+    unread: bool = False
+    expects: bool = False
+    takes_body: bool = False
+    _body: list[bytes | bytearray] = []
+    _head: Callable[[], Headers] = tuple
+    _streaming: bool = False
+    _chunked: bool = False
 
     @property
     def congested(self) -> bool:

@@ -136,11 +136,7 @@ class _TableInsert:
         start = 0
         for size, statement in self._statements:
             while len(rows) - start >= size:
-                values = [
-                    _NULL if value is None else 1 if value is True else 0 if value is False else value
-                    for row in rows[start : start + size]
-                    for value in row
-                ]
+                values = [_NULL if value is None else value for row in rows[start : start + size] for value in row]
                 connection.execute(statement, values)
                 start += size
 

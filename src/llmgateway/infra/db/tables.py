@@ -22,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from llmgateway.domain.record import AttemptRow, ExchangeRow
+from llmgateway.domain.record import FLAGS, AttemptRow, ExchangeRow
 
-_TYPES = {str: Text, int: BigInteger, bool: Boolean}
+_TYPES = {str: Text, int: BigInteger}
 
 metadata = MetaData()
 
@@ -65,7 +65,8 @@ def _columns(row: type[msgspec.Struct]) -> list[Column[object]]:
     for field in msgspec.structs.fields(row):
         kinds = [kind for kind in get_args(field.type) or (field.type,) if kind is not type(None)]
         nullable = type(None) in get_args(field.type)
-        columns.append(Column(field.name, _TYPES[kinds[0]], primary_key=field.name == "log_id", nullable=nullable))
+        kind = Boolean if field.name in FLAGS else _TYPES[kinds[0]]
+        columns.append(Column(field.name, kind, primary_key=field.name == "log_id", nullable=nullable))
     return columns
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from llmgateway.domain.record import LogRecord
+from llmgateway.engine.errand import follow
 from llmgateway.infra.journal.backlog import Backlog, Entry
 from llmgateway.infra.journal.segment import HEADER_LINE, create_segment, encode_lines
 
@@ -122,7 +123,7 @@ class FileJournal:
 
     def append(self, record: LogRecord, *, then: Callable[[], None] | None = None) -> None:
         turn = self._turn
-        if not turn:
+        if not turn and not follow(self._flush):
             self._loop.call_soon(self._flush)
         turn.append(record)
         if then is not None:

@@ -14,20 +14,6 @@ ESTIMATED: Final = "estimated"
 FLOORED: Final = "cached tokens reported by the provider exceed its prompt tokens"
 
 
-_USAGE: Final = (
-    '{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"reasoning_tokens":%d,"prompt_tokens_details":'
-    '{"cached_tokens":%d,"cache_write_tokens":%d,"audio_tokens":%d,"image_tokens":%d},"completion_tokens_details":'
-    '{"reasoning_tokens":%d,"audio_tokens":%d,"image_tokens":%d}'
-)
-
-_TOKENS_ONLY: Final = _USAGE + (
-    ',"cost_usd_total":%s,"cost_usd_input":%s,"cost_usd_output":%s,"cost_usd_cached_input":%s,"cost_usd_request":0,'
-    '"cost":%s,"cost_details":{"upstream_inference_cost":%s,"input_cost":%s,"output_cost":%s,"cached_input_cost":%s,'
-    '"cache_write_input_cost":0,"request_cost":0,"web_search_cost":0,"total_cost":%s}}'
-)
-"""What most answers say: they cost nothing but tokens, and there is nothing to explain."""
-
-
 class RoutingEntry(Struct, frozen=True):
     """One attempt, as metadata.routing tells it."""
 
@@ -85,47 +71,41 @@ def _info(usage: Usage, cost: Cost | None) -> str:
 
 def usage_json(usage: Usage, cost: Cost | None) -> bytes:
     """The `usage` object. Costs are absent where no price is known."""
-    prompt, cached, written = usage.prompt_tokens, usage.cached_tokens, usage.cache_write_tokens
-    output, reasoning = usage.output_tokens, usage.reasoning_tokens
+    prompt, output, reasoning = usage.prompt_tokens, usage.output_tokens, usage.reasoning_tokens
+    cached, written = usage.cached_tokens, usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
     counts = (
-        prompt,
-        output,
-        prompt + output,
-        reasoning,
-        cached,
-        written,
-        usage.input_audio_tokens,
-        usage.input_image_tokens,
-        reasoning,
-        usage.output_audio_tokens,
-        usage.output_image_tokens,
+        f'{{"prompt_tokens":{prompt},"completion_tokens":{output},"total_tokens":{prompt + output},'
+        f'"reasoning_tokens":{reasoning},"prompt_tokens_details":{{"cached_tokens":{cached},'
+        f'"cache_write_tokens":{written},"audio_tokens":{usage.input_audio_tokens},'
+        f'"image_tokens":{usage.input_image_tokens}}},"completion_tokens_details":{{"reasoning_tokens":{reasoning},'
+        f'"audio_tokens":{usage.output_audio_tokens},"image_tokens":{usage.output_image_tokens}}}'
     )
+    costs = "" if cost is None else _cost_members(cost)
     if cost is None or usage.estimated or cached + written > prompt:
-        costs = _cost_members(cost) if cost is not None else ""
-        return f'{_USAGE % counts}{costs},"info":"{_info(usage, cost)}"}}'.encode()
-    if cost.request or cost.cache_write or cost.web_search or cost.image_output:
-        return f"{_USAGE % counts}{_cost_members(cost)}}}".encode()
-    fresh, read, told = decimal_usd(cost.input), decimal_usd(cost.cached_input), decimal_usd(cost.output)
-    total = decimal_usd(cost.total)
-    told_costs = (total, fresh, told, read, total, total, fresh, told, read, total)
-    return (_TOKENS_ONLY % (counts + told_costs)).encode()
+        return f'{counts}{costs},"info":"{_info(usage, cost)}"}}'.encode()
+    return f"{counts}{costs}}}".encode()
 
 
 def _cost_members(cost: Cost) -> str:
-    total, fresh, output = decimal_usd(cost.total), decimal_usd(cost.input), decimal_usd(cost.output)
-    cached = decimal_usd(cost.cached_input)
-    request, written, search = decimal_usd(cost.request), decimal_usd(cost.cache_write), decimal_usd(cost.web_search)
+    fresh, cached, output = decimal_usd(cost.input), decimal_usd(cost.cached_input), decimal_usd(cost.output)
+    total = inference = decimal_usd(cost.total)
+    request = written = search = "0"
     optional = ""
-    if cost.cache_write:
-        optional += f',"cost_usd_cache_write":{written}'
-    if cost.web_search:
-        optional += f',"cost_usd_web_search":{search}'
-    if cost.image_output:
-        optional += f',"cost_usd_image_output":{decimal_usd(cost.image_output)}'
+    if cost.cache_write or cost.request or cost.web_search or cost.image_output:  # most cost nothing but tokens
+        inference = decimal_usd(cost.upstream_inference)
+        request, written = decimal_usd(cost.request), decimal_usd(cost.cache_write)
+        search = decimal_usd(cost.web_search)
+        optional = _optional_members(cost)
     return (
         f',"cost_usd_total":{total},"cost_usd_input":{fresh},"cost_usd_output":{output},'
         f'"cost_usd_cached_input":{cached},"cost_usd_request":{request}{optional},"cost":{total},'
-        f'"cost_details":{{"upstream_inference_cost":{decimal_usd(cost.upstream_inference)},"input_cost":{fresh},'
+        f'"cost_details":{{"upstream_inference_cost":{inference},"input_cost":{fresh},'
         f'"output_cost":{output},"cached_input_cost":{cached},"cache_write_input_cost":{written},'
         f'"request_cost":{request},"web_search_cost":{search},"total_cost":{total}}}'
     )
+
+
+def _optional_members(cost: Cost) -> str:
+    """What is told only where it costs something."""
+    named = (("cache_write", cost.cache_write), ("web_search", cost.web_search), ("image_output", cost.image_output))
+    return "".join([f',"cost_usd_{name}":{decimal_usd(amount)}' for name, amount in named if amount])

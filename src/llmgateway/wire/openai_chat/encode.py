@@ -25,7 +25,10 @@ def whole_answer(
     chunk: Chunk, *, answer_id: str, created: int, model: str, usage: bytes, metadata: bytes, hide_reasoning: bool
 ) -> bytes:
     """The body of a `chat.completion`."""
-    choices = [_whole_choice(choice, hide_reasoning=hide_reasoning) for choice in chunk.choices]
+    if chunk.wire is not None:
+        choices = chunk.wire.tails
+    else:
+        choices = [_whole_choice(choice, hide_reasoning=hide_reasoning) for choice in chunk.choices]
     return b'{"id":%b,"object":"chat.completion","created":%d,"model":%b,"choices":[%b],%b"usage":%b,"metadata":%b}' % (
         _ENCODE(answer_id),
         created,

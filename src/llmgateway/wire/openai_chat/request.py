@@ -130,9 +130,8 @@ def _checked(
     messages: list[Message] | PlainMessages,
     tools: PlainTools | None = None,
 ) -> Chat:
-    if len(spans) > len(REQUEST_FIELDS) + 256:
-        raise GatewayError(INVALID_VALUE, "Too many fields: at most 256 unknown top-level fields are forwarded.")
-    _check_unknown(spans)
+    if not REQUEST_FIELDS.issuperset(spans):
+        _check_unknown(spans)
     traits = read_traits(request, messages=messages, tools=tools, names=spans.keys())
     return Chat(request, traits, _tidied(request, spans), request.stream is True)
 
@@ -170,8 +169,8 @@ def _mended(body: bytes, broken: Exception) -> Chat:
 
 def _check_unknown(spans: dict[str, Raw]) -> None:
     """Fields nobody typed are forwarded as they are, so they must at least be numbers and strings one can read."""
-    if REQUEST_FIELDS.issuperset(spans):
-        return
+    if len(spans) > len(REQUEST_FIELDS) + 256:
+        raise GatewayError(INVALID_VALUE, "Too many fields: at most 256 unknown top-level fields are forwarded.")
     for name in spans.keys() - REQUEST_FIELDS:
         try:
             _ANYTHING.decode(spans[name])
@@ -183,7 +182,7 @@ def _check_unknown(spans: dict[str, Raw]) -> None:
 
 def _tidied(request: ChatRequest, spans: dict[str, Raw]) -> dict[str, Raw]:
     """Empty `tools` and `stop` mean none; of the two names for the token limit the newer one wins."""
-    if request.tools == [] or request.stop == [] or request.functions == []:
+    if request.tools is not None or request.stop is not None or request.functions is not None:
         for name in ("tools", "stop", "functions"):
             if getattr(request, name) == []:
                 spans.pop(name, None)

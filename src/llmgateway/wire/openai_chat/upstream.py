@@ -24,12 +24,14 @@ class OpenAIChat:
     build = staticmethod(build_request)
 
     def whole(self, body: bytes, *, chat: Chat, to: Deployment) -> Chunk:
-        chunk = read_whole(body, to=to, functions=bool(chat.request.functions), indexed=chat.streamed)
-        if to.provider.quirks:
-            variant = variant_of(to)
-            chunk = chunk if variant is None else untagged(chunk, variant)
-            chunk = cited(chunk) if CITATIONS in to.provider.quirks else chunk
-        return chunk
+        request, quirks = chat.request, to.provider.quirks
+        variant, cites = (variant_of(to), CITATIONS in quirks) if quirks else (None, False)
+        heals = request.response_format is not None or request.plugins is not None
+        forwards = variant is None and not cites and not heals and not chat.streamed
+        chunk = read_whole(body, to=to, functions=bool(request.functions), indexed=chat.streamed, forwards=forwards)
+        if variant is not None:
+            chunk = untagged(chunk, variant)
+        return cited(chunk) if cites else chunk
 
     def decoder(self, *, chat: Chat, to: Deployment) -> Decoder:
         functions, quirks = bool(chat.request.functions), to.provider.quirks

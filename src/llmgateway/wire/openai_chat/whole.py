@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct
 
-from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
+from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, Wire
 from llmgateway.domain.routing import Deployment
 from llmgateway.wire.errors import in_band_error, unreadable
 from llmgateway.wire.folding import folded
@@ -44,6 +44,9 @@ class _PlainAnswer(Struct, forbid_unknown_fields=True):
 
 
 _ENCODE: Final = msgspec.json.Encoder().encode
+_CHOICE: Final = (
+    b'{"index":0,"message":{"role":"assistant","content":%b,"refusal":null},"logprobs":null,"finish_reason":"%b"}'
+)
 _PLAIN: Final = msgspec.json.Decoder(_PlainAnswer)
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
@@ -53,11 +56,14 @@ _WORDS: Final = frozenset(("message", "detail", "msg", "error_message", "code"))
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def read_whole(body: bytes, *, to: Deployment, functions: bool = False, indexed: bool = False) -> Chunk:
+def read_whole(
+    body: bytes, *, to: Deployment, functions: bool = False, indexed: bool = False, forwards: bool = False
+) -> Chunk:
     """The answer as one chunk whose deltas are whole messages.
 
-    `indexed`: it will be told as a stream, so that list items need an index. Raises UpstreamError for an error inside
-    a 200 and for anything that is not an answer.
+    `indexed`: it will be told as a stream, so that list items need an index. `forwards`: nobody changes the text on
+    its way, so that a chunk may come that is all `wire`. Raises UpstreamError for an error inside a 200 and for
+    anything that is not an answer.
     """
     try:
         answer = _PLAIN.decode(body)
@@ -65,15 +71,20 @@ def read_whole(body: bytes, *, to: Deployment, functions: bool = False, indexed:
         return _unusual(body, Choices(member="message", functions=functions, indexed=indexed), to=to)
     choice = answer.choices[0]
     finish, tier, usage = choice.finish_reason, answer.service_tier, answer.usage
-    delta = Delta("assistant", choice.message.content, UNSET, UNSET, None)
+    text = choice.message.content
     chunk = Chunk(
-        [ChoiceDelta(0, delta, None, finish, finish)],
+        [],
         answer.id or None,
         answer.model or None,
         tier,
         None if usage is None else usage_of(usage),
         done=True,
     )
+    if forwards and text:
+        chunk.wire = Wire([_CHOICE % (_ENCODE(text), finish.encode())], len(text), finish)
+    else:
+        delta = Delta("assistant", text, UNSET, UNSET, None)
+        chunk.choices = [ChoiceDelta(0, delta, None, finish, finish)]
     if tier is not None:
         chunk.extra = {"service_tier": Raw(_ENCODE(tier))}
     if answer.system_fingerprint is not None:

@@ -5,9 +5,21 @@ import asyncio
 import pytest
 
 from llmgateway.domain.errors import UPSTREAM_ERROR, UPSTREAM_UNREACHABLE, UpstreamError
-from llmgateway.domain.routing import HttpRequest
+from llmgateway.domain.routing import HttpRequest, Origin
+from llmgateway.engine.errand import Errand
 from llmgateway.infra.transport import HttpTransport
-from tests.support.upstream import Peer, answering, ask, chunked, read_all, sending, upstream, whole
+from llmgateway.infra.transport.connection import Connection
+from llmgateway.infra.transport.dialer import Dialer
+from llmgateway.infra.transport.pool import Pool
+from tests.support.upstream import TIMEOUTS, Peer, answering, ask, chunked, read_all, sending, until, upstream, whole
+from tests.unit.infra.transport.conftest import QUICK
+
+
+async def echoing(peer: Peer) -> None:
+    """Answers each request with the length of its body, as text."""
+    while True:
+        body = (await peer.request()).partition(b"\r\n\r\n")[2]
+        await peer.send(whole(b"%d" % len(body)))
 
 
 async def test_a_whole_answer_gives_status_headers_and_body(transport: HttpTransport) -> None:
@@ -27,6 +39,56 @@ async def test_a_whole_answer_in_one_read_costs_one_wake_up(transport: HttpTrans
         with pytest.raises(StopIteration) as ended:
             waiting.send(None)
         assert ended.value.value == b"hello"
+
+
+async def test_requests_of_errands_that_go_on_together_each_get_their_answer(transport: HttpTransport) -> None:
+    told: dict[bytes, bytes] = {}
+    bodies = (b"1", b"22", b"4444" * 20_000)
+    async with upstream(echoing) as server:
+
+        async def work(body: bytes) -> None:
+            response = await ask(transport, server.post(body))
+            told[body] = await response.body(limit=100)
+
+        for _ in range(2):  # on new connections, and on idle ones
+            for body in bodies:
+                Errand(work(body), on_end=lambda _error: None)
+            await until(lambda: len(told) == len(bodies))
+            assert told == {body: b"%d" % len(body) for body in bodies}
+            told.clear()
+
+
+class Socket(asyncio.Transport):
+    """Keeps what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+
+async def test_what_errands_send_leaves_behind_them_and_else_at_once() -> None:
+    sockets = [Socket(), Socket(), Socket()]
+    request = HttpRequest(Origin("http", "a", 80, True), b"POST / HTTP/1.1\r\n", b"{}")
+
+    def begin(socket: Socket) -> None:
+        connection = Connection(owner=Pool(request.origin, dialer=Dialer(), limits=QUICK), peer="a", limits=QUICK)
+        connection.connection_made(socket)
+        connection.begin(request, timeouts=TIMEOUTS, now=0, total_at=1)
+
+    async def work(socket: Socket) -> None:
+        begin(socket)
+        assert [one.written for one in sockets[:2]] == [b"", b""]
+
+    ends: list[BaseException | None] = []
+    for socket in sockets[:2]:
+        Errand(work(socket), on_end=ends.append)
+    await until(lambda: len(ends) == 2)
+    begin(sockets[2])
+    assert ends == [None, None]
+    assert [one.written for one in sockets] == [b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}"] * 3
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 3_000_000])
