@@ -20,6 +20,7 @@ import uvloop
 
 from llmgateway import __version__
 from llmgateway.apps.assembly import Assembly
+from llmgateway.apps.descriptors import make_room
 from llmgateway.apps.edge.protocol import EdgeProtocol
 from llmgateway.apps.workers import supervise
 from llmgateway.infra.db.engine import DatabaseError
@@ -51,6 +52,7 @@ def run(*, config: Path | None, host: str | None, port: int | None, workers: int
 
 
 def _work(assembly: Assembly, listener: socket.socket) -> int:
+    make_room()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(assembly, listener))
     return 0

@@ -141,7 +141,9 @@ class Errand:
             future = cast("asyncio.Future[Any]", awaited)
             future.remove_done_callback(self._happened)
             future.cancel()
-        self._go_on(asyncio.CancelledError())
+        error = asyncio.CancelledError()
+        self._go_on(error)
+        error.__traceback__ = None  # its frames hold it in turn: a circle left to the garbage collector
 
     def _soon(self) -> None:
         ready = _turn.ready

@@ -227,3 +227,26 @@ async def test_an_ended_errand_leaves_nothing_to_the_garbage_collector() -> None
         assert gone() is None
     finally:
         gc.enable()
+
+
+async def test_neither_does_a_cancelled_one() -> None:
+    class Held: ...
+
+    gone: list[weakref.ref[Held]] = []
+
+    async def work() -> None:
+        held = Held()
+        gone.append(weakref.ref(held))
+        await Waiter()
+
+    gc.collect()
+    gc.disable()
+    try:
+        errand = Errand(work(), on_end=Ends())
+        await turns()
+        errand.cancel()
+        del errand
+        await turns()
+        assert gone[0]() is None
+    finally:
+        gc.enable()

@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._chunks: list[bytes] = []
         self.on_body = self._chunks.append  # the parser calls this for every piece of a body
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._exchange: Exchange | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._complete = self._interim = self._until_close = False
@@ -208,13 +208,13 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        exchange = self._exchange
-        if exchange is None:
+        exchange, parser = self._exchange, self._parser
+        if exchange is None or parser is None:
             self.discard()  # bytes nobody asked for
             return
         self._framing_bytes += len(data)
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._reusable = False
             if not self._complete:
@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose(exc)
-        self._transport = None
+        self._transport = self._parser = None  # the parser holds this in turn: a circle
 
     # --- what the parser calls (and on_body) ------------------------------------------------------------------------
 
@@ -258,10 +258,9 @@ class Connection(asyncio.Protocol):
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        exchange = self._exchange
-        if exchange is None:
+        exchange, parser = self._exchange, self._parser
+        if exchange is None or parser is None:
             return
-        parser = self._parser
         status = parser.get_status_code()
         headers, self._headers = self._headers, []
         if len(headers) > self._limits.header_count:

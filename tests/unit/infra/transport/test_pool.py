@@ -1,6 +1,7 @@
 """Connections are reused, bounded, expire, are given up when dead, and none is ever leaked."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -161,6 +162,25 @@ async def test_the_peers_keep_alive_time_is_honoured(said: bytes, expires: bool)
             await asyncio.sleep(0.05)
             assert client.stats()[origin].open == 1
         await client.close()
+
+
+async def test_a_closed_connection_leaves_nothing_to_the_garbage_collector(transport: HttpTransport) -> None:
+    def held() -> int:
+        return sum(isinstance(one, Connection) for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = held()
+        async with upstream(
+            answering(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")
+        ) as server:
+            response = await ask(transport, server.post())
+            assert await response.body(limit=10) == b"ok"
+            assert transport.stats()[server.origin()].created == 1
+            await until(lambda: held() == before)
+    finally:
+        gc.enable()
 
 
 async def test_idle_connections_are_bounded() -> None:
