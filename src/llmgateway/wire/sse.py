@@ -36,18 +36,11 @@ class EventReader:
             return []
         if self._pending:
             data = self.take_pending() + data
-        if b"\r" in data:
-            return self._any_line_end(data)
-        cut = data.rfind(b"\n") + 1
-        if cut < len(data):
-            self._keep(data[cut:])
-        lines = data[:cut].split(b"\n")
-        del lines[-1]
-        if not self._data and cut <= self._limit and not any(lines[1::2]):
-            alone = [line[6:] for line in lines[::2] if line.startswith(b"data: ")]
-            if len(alone) * 2 == len(lines):
-                return alone
-        return self._lines(lines)
+        lines, rest = _lines_of(data)
+        if rest:
+            self._keep(rest)
+        alike = _alike(lines) if not self._data and len(data) <= self._limit else None
+        return self._lines(lines) if alike is None else alike
 
     def close(self) -> list[bytes]:
         """The rest as an event of its own: providers do forget the last blank line."""
@@ -81,13 +74,6 @@ class EventReader:
         self._started = True
         return data.removeprefix(_BOM)
 
-    def _any_line_end(self, data: bytes) -> list[bytes]:
-        """A CR at the very end may be half of a CRLF, so it waits for what follows."""
-        held = b"\r" if data.endswith(b"\r") else b""
-        lines = (data[:-1] if held else data).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._keep(lines.pop() + held)
-        return self._lines(lines)
-
     def _keep(self, rest: bytes) -> None:
         self._pending += rest
         if len(self._pending) > self._limit:
@@ -108,6 +94,28 @@ class EventReader:
                 if self._data_bytes > self._limit:
                     raise EventTooLarge
         return events
+
+
+def _lines_of(data: bytes) -> tuple[list[bytes], bytes]:
+    """The lines that have their end, and the rest. A CR at the very end may be half of a CRLF, so it waits."""
+    if b"\r" not in data:
+        lines = data.split(b"\n")
+        return lines, lines.pop()
+    held = b"\r" if data.endswith(b"\r") else b""
+    data = data.removesuffix(held)
+    lines = data.splitlines()
+    return lines, (held if data.endswith((b"\n", b"\r")) or not lines else lines.pop() + held)
+
+
+def _alike(lines: list[bytes]) -> list[bytes] | None:
+    """The payloads of events that are one data line each, or all have one line more before it; None for any other."""
+    if not any(lines[1::2]):
+        step, payloads = 2, [line[6:] for line in lines[::2] if line.startswith(b"data: ")]
+    elif not any(lines[2::3]) and not [line for line in lines[::3] if line.startswith(b"data")]:
+        step, payloads = 3, [line[6:] for line in lines[1::3] if line.startswith(b"data: ")]
+    else:
+        return None
+    return payloads if len(payloads) * step == len(lines) else None
 
 
 def split_events(data: bytes) -> list[bytes]:
