@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
 _GATHERING_TURNS: Final = 2
+T = TypeVar("T")
 
 
 class _Running:
@@ -57,27 +58,60 @@ class _Turn:
             for go_on in ready:
                 go_on()
         finally:
-            self.running = False
-            behind, self.behind = self.behind, []
-            for call in behind:
+            for call in self.behind:  # which may add to them
                 try:
                     call()
                 except Exception as error:  # noqa: BLE001 - one request's failure must not hold back the others
                     told = {"message": "behind a turn's errands", "exception": error}
                     asyncio.get_running_loop().call_exception_handler(told)
+            self.running = False
+            self.behind = []
 
 
 _turn: Final = _Turn()
 
 
 def follow(call: Callable[[], object]) -> bool:
-    """Calls it behind the errands that go on now; False when none does, and nothing will come of it.
+    """Calls it behind the errands that go on now, and behind what follows them already; False when none does, and
+    nothing will come of it.
 
     What all of them write leaves together: peers on one machine are woken once, not one by one.
     """
     if _turn.running:
         _turn.behind.append(call)
     return _turn.running
+
+
+def behind(call: Callable[[], object]) -> None:
+    """Calls it as `follow` does, and at once while no errand goes on."""
+    if _turn.running:
+        _turn.behind.append(call)
+    else:
+        call()
+
+
+class Together(Generic[T]):
+    """Things that errands of one turn bring to the same point, for `work` to go on with behind them, all at once.
+
+    The code of a step is dear to load and cheap to run again. Outside errands each is on its own, and at once.
+    """
+
+    __slots__ = ("_things", "_work")
+
+    def __init__(self, work: Callable[[list[T]], None]) -> None:
+        self._work = work
+        self._things: list[T] = []
+
+    def add(self, thing: T) -> None:
+        things = self._things
+        if things or follow(self._go_on):
+            things.append(thing)
+        else:
+            self._work([thing])
+
+    def _go_on(self) -> None:
+        things, self._things = self._things, []
+        self._work(things)
 
 
 class Waiter(msgspec.Struct, eq=False):

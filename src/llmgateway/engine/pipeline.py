@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from msgspec import Raw, Struct
 
@@ -19,6 +20,7 @@ from llmgateway.engine.affinity import Affinity
 from llmgateway.engine.attempt import Committed, Means, attempt, decide, lost, verdict
 from llmgateway.engine.auto import is_asked, without_filters
 from llmgateway.engine.clock import REAL, SECOND_NS, Clock
+from llmgateway.engine.errand import Together
 from llmgateway.engine.exchange import Exchange, RequestFacts
 from llmgateway.engine.health import Health
 from llmgateway.engine.media import check_media
@@ -77,8 +79,9 @@ class Gateway:
         )
         self._clock = clock
         self._fetcher = fetcher
-        self._report = report
+        self.report = report
         self._known = known or Known()
+        self._complete = Together(self._answer)
         self.ids = LogIds()
 
     async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
@@ -107,15 +110,24 @@ class Gateway:
                     self.health.committed(exchange.undecided)
                 await line.relay(chat, committed)
             else:
-                line.whole(chat, committed.chunks[0])
+                line.chunk = committed.chunks[0]
+                self._complete.add(line)
         except GatewayError as error:
             line.fail(error)
         except asyncio.CancelledError:
             line.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - a bug must not lose a request its record nor its answer
-            self._report(exchange.log_id, error)
-            line.fail(GatewayError(errors.INTERNAL, f"The gateway failed. Report log id {exchange.log_id}."))
+            line.break_off(error)
+
+    def _answer(self, lines: "list[_Line]") -> None:
+        """Whole answers that came in one turn, step by step."""
+        for step in _STEPS:
+            for line in lines:
+                try:
+                    step(line)
+                except Exception as error:  # noqa: BLE001 - as above; it has no errand any more that would hear of it
+                    line.break_off(error)
 
     def _plan(self, chat: Chat, exchange: Exchange, *, snapshot: Snapshot) -> RoutePlan:
         return plan_route(
@@ -142,22 +154,48 @@ class _Line(Struct, eq=False):
     _down: Downstream
     _encoder: StreamEncoder | None = None
     _extra: dict[str, Raw] | None = None
+    _settlement: Settlement | None = None
+    _body: bytes = b""
+    chunk: Chunk | None = None
 
-    def whole(self, chat: Chat, chunk: Chunk) -> None:
+    def settle(self) -> None:
+        """The first step of a whole answer, which is `chunk`."""
         exchange = self._exchange
         if exchange.thoughts is not None:
             exchange.remember(self._gateway.recall)
-        settlement = settle(exchange)
-        body = whole_answer(
+        self._settlement = settle(exchange)
+
+    def write(self) -> None:
+        """The second: its bytes."""
+        exchange, chat, chunk, settlement = self._exchange, self._exchange.chat, self.chunk, self._settlement
+        if chunk is None or settlement is None:
+            return
+        self._body = whole_answer(
             chunk,
             answer_id=chunk.id or f"chatcmpl-{exchange.log_id}",
             created=exchange.began_ns // SECOND_NS,
             model=exchange.attempts[-1].deployment.used_model,
             usage=settlement.usage or b"{}",
             metadata=settlement.metadata or b"{}",
-            hide_reasoning=chat.hides_reasoning,
+            hide_reasoning=chat is not None and chat.hides_reasoning,
         )
-        self._record(settlement, then=partial(self._answer, 200, (), body), well=True)
+
+    def record(self) -> None:
+        """The last: it leaves behind its record."""
+        if self._settlement is not None:
+            self._record(self._settlement, then=partial(self._answer, 200, (), self._body), well=True)
+
+    def break_off(self, error: Exception) -> None:
+        """A bug: the caller is told so, whatever else goes wrong."""
+        exchange, report = self._exchange, self._gateway.report
+        told = GatewayError(errors.INTERNAL, f"The gateway failed. Report log id {exchange.log_id}.")
+        self.chunk = self._settlement = None
+        report(exchange.log_id, error)
+        try:
+            self.fail(told)
+        except Exception as again:  # noqa: BLE001 - then without a record
+            report(exchange.log_id, again)
+            self._down.send(told.status, (), error_body(told))
 
     async def relay(self, chat: Chat, committed: Committed) -> None:
         """Hands on what comes until the provider is done, fails, or the caller leaves (then this is cancelled)."""
@@ -286,6 +324,9 @@ class _Line(Struct, eq=False):
             naive=options is None or not options.include_usage,
             hide_reasoning=chat is not None and chat.hides_reasoning,
         )
+
+
+_STEPS: Final = (_Line.settle, _Line.write, _Line.record)
 
 
 def _timing(exchange: Exchange, meters: Meters) -> tuple[tuple[bytes, bytes], ...]:

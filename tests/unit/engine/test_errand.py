@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from llmgateway.engine.errand import Errand, Waiter, follow, within
+from llmgateway.engine.errand import Errand, Together, Waiter, behind, follow, within
 
 
 class Ends:
@@ -178,16 +178,39 @@ async def test_what_follows_is_called_behind_all_errands_of_the_turn() -> None:
     assert steps == ["a", "b", "behind a", "behind b"]
 
 
-async def test_nothing_follows_where_no_errand_goes_on() -> None:
-    steps: list[bool] = []
+async def test_what_follows_may_be_followed_itself() -> None:
+    steps: list[str] = []
 
-    async def work() -> None:
-        follow(lambda: steps.append(follow(lambda: steps.append(True))))
+    async def work(name: str) -> None:
+        follow(lambda: [steps.append(name), behind(lambda: steps.append(f"behind {name}"))])
 
-    assert not follow(lambda: steps.append(True))
-    Errand(work(), on_end=Ends())
+    for name in "ab":
+        Errand(work(name), on_end=Ends())
     await turns()
-    assert steps == [False]
+    assert steps == ["a", "b", "behind a", "behind b"]
+
+
+async def test_where_no_errand_goes_on_nothing_follows() -> None:
+    steps: list[str] = []
+    assert not follow(lambda: steps.append("never"))
+    behind(lambda: steps.append("at once"))
+    assert steps == ["at once"]
+
+
+async def test_things_of_one_turn_are_worked_on_together_and_else_alone() -> None:
+    seen: list[list[str]] = []
+    things = Together[str](seen.append)
+
+    async def work(name: str) -> None:
+        things.add(name)
+        assert not seen
+
+    for name in "ab":
+        Errand(work(name), on_end=Ends())
+    await turns()
+    assert seen == [["a", "b"]]
+    things.add("c")
+    assert seen == [["a", "b"], ["c"]]
 
 
 async def test_what_fails_behind_a_turn_does_not_hold_back_the_others() -> None:

@@ -102,6 +102,8 @@ class _Inbound(Inbound):
         self._waiting_bytes += len(data)
         self._tell({"type": "http.response.body", "body": data, "more_body": True})
 
+    put_behind = put
+
     async def drain(self) -> None:
         while self.congested:
             self._room.clear()

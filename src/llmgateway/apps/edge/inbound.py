@@ -40,6 +40,10 @@ class Line(Protocol):
 
     def put(self, data: bytes) -> None: ...
 
+    def put_behind(self, data: bytes) -> None:
+        """The same for a whole answer, which leaves with those of the same turn."""
+        ...
+
     async def drain(self) -> None: ...
 
     def answered(self, inbound: "Inbound") -> None: ...
@@ -124,7 +128,7 @@ class Inbound(msgspec.Struct, eq=False):
             b"connection: close\r\n" if self.close_after else b"",
             len(body),
         )
-        self._line.put(head if self.head_only else head + body)
+        self._line.put_behind(head if self.head_only else head + body)
         self._line.answered(self)
 
     def stream(self, head: Callable[[], Headers]) -> None:

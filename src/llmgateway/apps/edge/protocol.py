@@ -7,6 +7,7 @@ with the answers it still owes.
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Any, Final, cast
 
 import httptools
@@ -18,6 +19,7 @@ from llmgateway.apps.edge.mishap import note
 from llmgateway.apps.edge.patrol import Patrol
 from llmgateway.domain import errors
 from llmgateway.domain.errors import GatewayError
+from llmgateway.engine.errand import behind
 
 _WRITE_HIGH: Final = 64 * 1024
 _READ_PAUSE: Final = 4
@@ -228,6 +230,9 @@ class EdgeProtocol(asyncio.Protocol):
             self.last_activity_s = self._patrol.now_s
             self.transport.write(data)
 
+    def put_behind(self, data: bytes) -> None:
+        behind(partial(self.put, data))
+
     async def drain(self) -> None:
         if self.congested:
             self._drain = asyncio.get_running_loop().create_future()
@@ -242,7 +247,7 @@ class EdgeProtocol(asyncio.Protocol):
         if self.transport is None:
             return
         if inbound.close_after or (self._shutting_down and not self._queue):
-            self._leave(self.transport, unread=inbound.unread)
+            behind(partial(self._leave, self.transport, unread=inbound.unread))
         elif self._queue or self.reading is not None:
             self._advance()
 
@@ -339,7 +344,7 @@ class EdgeProtocol(asyncio.Protocol):
         """Tells a client that waits for it to go on, but never in the middle of another answer."""
         if inbound.expects and self.current is None and not self._queue and self.transport is not None:
             inbound.expects = False
-            self.transport.write(_CONTINUE)
+            self.put_behind(_CONTINUE)
 
     def _went_on(self, reading: Inbound, overhead: int) -> None:
         """More of a request came. `overhead`: bytes that were no body, but head, chunk extensions or trailers."""

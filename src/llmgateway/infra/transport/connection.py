@@ -13,7 +13,7 @@ import httptools
 
 from llmgateway.domain.errors import UpstreamError
 from llmgateway.domain.routing import HttpRequest, Timeouts
-from llmgateway.engine.errand import follow
+from llmgateway.engine.errand import behind
 from llmgateway.infra.transport.exchange import Exchange
 from llmgateway.infra.transport.failures import UnreadableError, timed_out, unreachable, unreadable
 from llmgateway.infra.transport.head import announced_bytes, ends_at_close, head_bytes, keep_s
@@ -116,9 +116,7 @@ class Connection(asyncio.Protocol):
         self._total_at = total_at
         self._head_at = head_at = now + timeouts.first_byte
         self.deadline = head_at if head_at < total_at else total_at  # noqa: FURB136 - min() costs three times as much
-        send = partial(transport.writelines, _pieces(request))
-        if not follow(send):
-            send()
+        behind(partial(transport.writelines, _pieces(request)))
         return exchange
 
     def expire(self, now: float) -> None:

@@ -20,6 +20,8 @@ class Line:
     def put(self, data: bytes) -> None:
         self.sent += data
 
+    put_behind = put
+
     async def drain(self) -> None: ...
 
     def answered(self, inbound: Inbound) -> None: ...
