@@ -8,6 +8,9 @@ import pytest
 from llmgateway.domain.chat import Chat
 from llmgateway.domain.reply import Chunk
 from llmgateway.domain.routing import Deployment
+from llmgateway.engine import pipeline
+from llmgateway.engine.errand import Errand
+from llmgateway.engine.exchange import RequestFacts
 from llmgateway.wire.openai_chat.upstream import OpenAIChat
 from llmgateway.wire.upstream import Decoder
 from tests.support.fakes import (
@@ -15,13 +18,17 @@ from tests.support.fakes import (
     FINISH,
     FIRST,
     JSON,
+    KEY,
     USAGE,
     Bench,
+    FakeDownstream,
     FakeJournal,
     Script,
+    request_body,
     says,
     whole,
 )
+from tests.support.journaling import until
 
 ANSWER = (FIRST, says("Hel"), says("lo"), FINISH, USAGE, DONE)
 
@@ -201,3 +208,32 @@ async def test_a_failure_while_the_last_bytes_are_sent_is_not_recorded_twice() -
     await bench.ask()
     assert len(bench.journal.records) == 1
     assert len(bench.bugs) == 1
+
+
+@pytest.mark.parametrize("step", ["settle", "whole_answer"])
+async def test_a_bug_in_one_of_the_answers_of_a_turn_is_that_ones_alone(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errands that end in one turn are settled, written and recorded together; not even the record of one is sure."""
+    bench = Bench(*[Script(whole(), headers=JSON)] * 3)
+    real: Any = getattr(pipeline, step)
+    calls: list[None] = []
+
+    def fails_for_the_second(*given: Any, **named: Any) -> Any:
+        calls.append(None)
+        if len(calls) == 2 or (step == "settle" and "error" in named):
+            raise RuntimeError("a bug")
+        return real(*given, **named)
+
+    monkeypatch.setattr(pipeline, step, fails_for_the_second)
+    downs = [FakeDownstream() for _ in range(3)]
+    ends: list[BaseException | None] = []
+    for down in downs:
+        chat = bench.gateway.chat(request_body(), key=KEY, facts=RequestFacts("r"), down=down)
+        Errand(chat, on_end=ends.append)
+    await until(lambda: len(ends) == 3 and all(down.ended for down in downs))
+    assert [down.status for down in downs] == [200, 500, 200]
+    assert downs[1].answer["error"]["code"] == "internal_error"
+    assert ends == [None] * 3
+    assert len(bench.journal.records) == (2 if step == "settle" else 3)
+    assert len(bench.bugs) == (2 if step == "settle" else 1)
