@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Final
 
 from llmgateway.catalog.lookup import load
@@ -13,7 +14,7 @@ from llmgateway.domain.identity import ApiKey, Project
 from llmgateway.domain.record import LogRecord
 from llmgateway.domain.routing import Credential, Origin
 from llmgateway.engine.affinity import Affinity
-from llmgateway.engine.errand import Errand
+from llmgateway.engine.errand import Errand, behind
 from llmgateway.engine.exchange import RequestFacts
 from llmgateway.engine.meters import Meters
 from llmgateway.engine.pipeline import Gateway
@@ -149,6 +150,9 @@ class Day:
         client = Client()
 
         def ended(error: BaseException | None) -> None:
+            behind(partial(over, error))  # whole answers are told behind their errands
+
+        def over(error: BaseException | None) -> None:
             del self.providers.asked[number]
             if error is not None or client.told != 1:
                 self.bugs.append(error or AssertionError(f"request {number} was told {client.told} ends"))
