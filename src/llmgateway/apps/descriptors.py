@@ -1,6 +1,6 @@
 """File descriptors: each connection takes one, a stream two; a shell's usual 1,024 end at 500 streams.
 
-The kernel's table of them grows by doubling, and a process with threads waits 10 to 40 ms each time (for a grace period
+The kernel's table of them grows by doubling, and a process with threads waits 6 to 20 ms each time (for a grace period
 of RCU, `expand_fdtable` in Linux' fs/file.c), in the middle of everything. Touching a high one makes it grow once, at
 the start.
 """
