@@ -58,12 +58,17 @@ class _Turn:
             for go_on in ready:
                 go_on()
         finally:
+            self._follow_up()
+
+    def _follow_up(self) -> None:
+        try:
             for call in self.behind:  # which may add to them
                 try:
                     call()
                 except Exception as error:  # noqa: BLE001 - one request's failure must not hold back the others
                     told = {"message": "behind a turn's errands", "exception": error}
                     asyncio.get_running_loop().call_exception_handler(told)
+        finally:
             self.running = False
             self.behind = []
 
