@@ -8,6 +8,7 @@ the start.
 import fcntl
 import os
 import resource
+from contextlib import suppress
 from typing import Final
 
 MOST: Final = 65_536
@@ -20,8 +21,9 @@ def make_room() -> int:
     if soft != resource.RLIM_INFINITY:
         reachable = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
         if reachable > soft:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (reachable, hard))
-            soft = reachable
+            with suppress(OSError, ValueError):  # some systems allow less than they say
+                resource.setrlimit(resource.RLIMIT_NOFILE, (reachable, hard))
+                soft = reachable
     limit = MOST if soft == resource.RLIM_INFINITY else soft
     _touch(min(limit, _TABLE) - 1)
     return limit
@@ -29,9 +31,6 @@ def make_room() -> int:
 
 def _touch(number: int) -> None:
     low = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with suppress(OSError):  # a limit has sunk: the table grows when it must
         os.close(fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, number))
-    except OSError:
-        pass  # it is taken, or a limit has sunk: the table grows when it must
-    finally:
-        os.close(low)
+    os.close(low)

@@ -92,8 +92,7 @@ class Wire(Struct, frozen=True):
     that is one text.
 
     `tails`: what each event holds behind the chunk's `prefix`, without the blank line; of a whole answer its choices,
-    without the brackets.
-    `content_bytes` is about how much text they carry. `finish_reason`: of a whole answer.
+    without the brackets. `content_bytes` is about how much text they carry. `finish_reason`: of a whole answer.
     """
 
     tails: list[bytes]

@@ -89,9 +89,7 @@ def follow(call: Callable[[], object]) -> bool:
 
 def behind(call: Callable[[], object]) -> None:
     """Calls it as `follow` does, and at once while no errand goes on."""
-    if _turn.running:
-        _turn.behind.append(call)
-    else:
+    if not follow(call):
         call()
 
 

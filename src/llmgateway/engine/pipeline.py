@@ -81,7 +81,7 @@ class Gateway:
         self._fetcher = fetcher
         self.report = report
         self._known = known or Known()
-        self._complete = Together(self._answer)
+        self._wholes = Together(self._answer_together)
         self.ids = LogIds()
 
     async def chat(self, body: bytes, *, key: ApiKey, facts: RequestFacts, down: Downstream) -> None:
@@ -111,7 +111,7 @@ class Gateway:
                 await line.relay(chat, committed)
             else:
                 line.chunk = committed.chunks[0]
-                self._complete.add(line)
+                self._wholes.add(line)
         except GatewayError as error:
             line.fail(error)
         except asyncio.CancelledError:
@@ -120,7 +120,7 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - a bug must not lose a request its record nor its answer
             line.break_off(error)
 
-    def _answer(self, lines: "list[_Line]") -> None:
+    def _answer_together(self, lines: "list[_Line]") -> None:
         """Whole answers that came in one turn, step by step."""
         for step in _STEPS:
             for line in lines:
@@ -160,10 +160,13 @@ class _Line(Struct, eq=False):
 
     def settle(self) -> None:
         """The first step of a whole answer, which is `chunk`."""
+        self._settlement = self._settled()
+
+    def _settled(self) -> Settlement:
         exchange = self._exchange
         if exchange.thoughts is not None:
             exchange.remember(self._gateway.recall)
-        self._settlement = settle(exchange)
+        return settle(exchange)
 
     def write(self) -> None:
         """The second: its bytes."""
@@ -189,7 +192,7 @@ class _Line(Struct, eq=False):
         """A bug: the caller is told so, whatever else goes wrong."""
         exchange, report = self._exchange, self._gateway.report
         told = GatewayError(errors.INTERNAL, f"The gateway failed. Report log id {exchange.log_id}.")
-        self.chunk = self._settlement = None
+        self._settlement = None
         report(exchange.log_id, error)
         try:
             self.fail(told)
@@ -277,9 +280,7 @@ class _Line(Struct, eq=False):
             self._record(settle(self._exchange, status=errors.CANCELLED.status))
 
     def _finish(self, encoder: StreamEncoder) -> None:
-        if self._exchange.thoughts is not None:
-            self._exchange.remember(self._gateway.recall)
-        settlement = settle(self._exchange)
+        settlement = self._settled()
         usage, metadata = settlement.usage or b"{}", settlement.metadata or b"{}"
         last = encoder.final(usage=usage, metadata=metadata, extra=self._extra)
         self._record(settlement, then=lambda: self._down.end(last), well=True)

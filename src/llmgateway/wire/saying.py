@@ -1,4 +1,4 @@
-"""Plain text put into the words of our own events, as lanes that read runs of text hand it on."""
+"""Plain text put into the words of our own answers, as lanes that read nothing but text hand it on."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,6 +11,9 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 BEFORE: Final = b'[{"index":0,"delta":{"content":'
 AFTER: Final = b'},"logprobs":null,"finish_reason":null}]}'
 _TAIL: Final = BEFORE + b"%b" + AFTER
+_CHOICE: Final = (
+    b'{"index":0,"message":{"role":"assistant","content":%b,"refusal":null},"logprobs":null,"finish_reason":"%b"}'
+)
 
 
 def said(texts: Sequence[str]) -> Wire | None:
@@ -21,3 +24,8 @@ def said(texts: Sequence[str]) -> Wire | None:
 def said_alone(text: str) -> Wire | None:
     """The same of one text, as it comes at the pace of a model: without the lists of a run."""
     return Wire([_TAIL % _ENCODE(text)], len(text)) if text else None
+
+
+def said_whole(text: str, finish_reason: str) -> Wire:
+    """A whole answer that is this text."""
+    return Wire([_CHOICE % (_ENCODE(text), finish_reason.encode())], len(text), finish_reason)

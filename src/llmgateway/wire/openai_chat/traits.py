@@ -4,7 +4,7 @@ Each capability is noted with the JSON path that asked for it, so that a refusal
 """
 
 from collections.abc import Set
-from typing import Final, cast
+from typing import Final
 
 from msgspec import Struct
 
@@ -42,7 +42,6 @@ TELLING: Final = frozenset(
     )
 )
 """Fields besides the messages that ask for something, or are checked against each other."""
-_NOTHING: Final[dict[str, str]] = {}
 
 
 class _Pass(Struct):
@@ -64,28 +63,15 @@ def read_traits(
     """Raises GatewayError for what no provider could take. `tools`: the request's own, if they are plain. `names`: of
     the fields that are there.
     """
-    plain = isinstance(messages, PlainMessages)
-    count, characters = (messages.count, messages.characters) if plain else (len(messages), _spoken(messages))
-    asks = not TELLING.isdisjoint(names)
-    if characters is not None and not asks:
-        return Traits(_NOTHING, characters, False, (), count)
-    seen = _Pass(bytes=characters or 0)
-    if characters is None:
-        _messages(cast(list[Message], messages), seen)
-    if asks:
+    seen = _Pass()
+    if isinstance(messages, PlainMessages):
+        count, seen.bytes = messages.count, messages.characters
+    else:
+        count = len(messages)
+        _messages(messages, seen)
+    if not TELLING.isdisjoint(names):
         _asked(request, tools, seen)
     return Traits(seen.needs, seen.bytes, seen.rebuild, tuple(seen.foreign), count)
-
-
-def _spoken(messages: list[Message]) -> int | None:
-    """The characters of messages that are instructions and questions in words, as most are; None where one is not."""
-    characters = 0
-    for message in messages:
-        content = message.content
-        if message.role not in _CONTENT_REQUIRED or type(content) is not str:
-            return None
-        characters += len(content)
-    return characters
 
 
 def _asked(request: ChatRequest, tools: PlainTools | None, seen: _Pass) -> None:

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct
 
-from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta, Wire
+from llmgateway.domain.reply import ChoiceDelta, Chunk, Delta
 from llmgateway.domain.routing import Deployment
 from llmgateway.wire.errors import in_band_error, unreadable
 from llmgateway.wire.folding import folded
 from llmgateway.wire.openai_chat.choices import Choices
 from llmgateway.wire.openai_chat.stream import ChatDecoder
 from llmgateway.wire.openai_chat.usage import ReportedUsage, read_usage, usage_of
+from llmgateway.wire.saying import said_whole
 from llmgateway.wire.spans import NULL, is_null, text_of, value_of, without_lone_surrogates
 
 
@@ -44,9 +45,6 @@ class _PlainAnswer(Struct, forbid_unknown_fields=True):
 
 
 _ENCODE: Final = msgspec.json.Encoder().encode
-_CHOICE: Final = (
-    b'{"index":0,"message":{"role":"assistant","content":%b,"refusal":null},"logprobs":null,"finish_reason":"%b"}'
-)
 _PLAIN: Final = msgspec.json.Decoder(_PlainAnswer)
 _SPANS: Final = msgspec.json.Decoder(dict[str, Raw])
 _CHOICES: Final = msgspec.json.Decoder(list[Any] | None)
@@ -81,7 +79,7 @@ def read_whole(
         done=True,
     )
     if forwards and text:
-        chunk.wire = Wire([_CHOICE % (_ENCODE(text), finish.encode())], len(text), finish)
+        chunk.wire = said_whole(text, finish)
     else:
         delta = Delta("assistant", text, UNSET, UNSET, None)
         chunk.choices = [ChoiceDelta(0, delta, None, finish, finish)]
